@@ -1,0 +1,57 @@
+"""The command ``mnist``: one module a verb; each verb imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from mnist_classifier import __version__
+from mnist_classifier.cli.train import train
+from mnist_classifier.errors import MnistError
+
+# The base of every error of the command line's own grammar, wherever Typer keeps its parser.
+_UsageError = typer.BadParameter.__base__ or typer.BadParameter
+
+app = typer.Typer(
+    name="mnist",
+    help="Learn handwritten digits from MNIST, judge the result honestly, and read them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        typer.echo(f"mnist {__version__}")
+        raise typer.Exit
+
+
+app.command()(train)
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    Args:
+        arguments: What follows the program's name; ``sys.argv`` when left out.
+        program: The name that help shows.
+
+    Raises:
+        SystemExit: 0 done, 2 a mistake that one line on standard error explains,
+            130 interrupted by Ctrl-C.
+    """
+    try:
+        outcome = app(args=arguments, prog_name=program, standalone_mode=False)
+    except (MnistError, _UsageError) as error:
+        message = error.format_message() if isinstance(error, _UsageError) else str(error)
+        typer.echo(f"error: {message}", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    sys.exit(outcome if isinstance(outcome, int) else 0)

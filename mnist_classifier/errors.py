@@ -1,0 +1,46 @@
+"""The errors a person can cause and mend: what came, what was expected, what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+
+
+class MnistError(Exception):
+    """A mistake its message explains in one line; the command line ends with exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(MnistError):
+    """Images or labels are missing, damaged, or not what they should be."""
+
+
+class OutputError(MnistError):
+    """What was made cannot be written where it should go."""
+
+
+class SettingsError(MnistError):
+    """A setting lies outside what makes sense."""
+
+
+class MissingExtraError(MnistError):
+    """A library that comes with an optional extra is not installed."""
+
+
+def require(extra: str, *modules: str) -> None:
+    """Check, without importing them, that an extra's modules are installed.
+
+    Args:
+        extra: The name of the extra in ``pyproject.toml``; empty for the base install.
+        modules: Names as one imports them, such as ``"keras"``.
+
+    Raises:
+        MissingExtraError: One or more are missing; the message names the command that helps.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        target = f'".[{extra}]"' if extra else "."
+        raise MissingExtraError(
+            f"not installed: {', '.join(missing)}; "
+            f"expected an install with them: run  pip install {target}  in the project's folder"
+        )
