@@ -17,7 +17,12 @@ import numpy.typing as npt
 
 from mnist_classifier.errors import DataError
 
-_TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x09: np.dtype("i1"), 0x0B: np.dtype(">i2"), 0x0C: np.dtype(">i4")}
+_TYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+}
 _LARGEST = 2**31  # bytes; EMNIST's largest file holds 0.6e9
 _DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
