@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoRe
         # Errors of the command line's own grammar; where Typer keeps their class has changed.
         if not hasattr(error, "format_message"):
             raise
-        typer.echo(f"error: {error.format_message()} See {program} --help.", err=True)
+        if message := error.format_message():  # none where help was all that was needed
+            typer.echo(f"error: {message.rstrip('.')}; see {program} --help", err=True)
         sys.exit(2)
     sys.exit(outcome if isinstance(outcome, int) else 0)

@@ -319,7 +319,7 @@ _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, ValueErr
 def _load_through_keras(name: str) -> Dataset:
     """Load ``mnist`` or ``fashion_mnist`` by Keras's own function, which caches and downloads."""
     load = getattr(keras.datasets, name).load_data
-    files = [_keras_cache() / file for file in _KERAS_FILES[name]]
+    files = [keras_cache() / file for file in _KERAS_FILES[name]]
     cached = all(file.exists() for file in files)
     with _patience(seconds=30):
         try:
@@ -340,7 +340,7 @@ def _load_through_keras(name: str) -> Dataset:
     return Dataset.checked(name, f"{whence}, keras.datasets.{name}", *arrays)
 
 
-def _keras_cache() -> Path:
+def keras_cache() -> Path:
     """Return the folder in which Keras keeps data sets."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return home / "datasets"

@@ -103,6 +103,10 @@ class Run:
             RunError: The file is missing or no JSON object.
         """
         path = self.path / name
+        if not path.is_file():
+            raise RunError(
+                f"{path} does not exist; expected a run folder made by mnist train: name another"
+            )
         try:
             values = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
