@@ -16,7 +16,7 @@ def test_the_history_draws_every_epoch_and_marks_the_one_kept():
     assert list(validation.get_xdata()) == [1, 2, 3]
     assert kept.get_xdata()[0] == 2
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()][:2] == [
-        "training",
+        "training, while learning",
         "validation",
     ]
     assert not figure.get_suptitle()
