@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from mnist_classifier.errors import require
+from mnist_classifier.errors import SettingsError, require
+
+BACKENDS = ("tensorflow", "jax", "torch")
 
 Dataset = Annotated[
     str | None,
@@ -32,9 +34,15 @@ def prepare_keras(quiet: bool) -> None:
     they are shown only if the import fails.
 
     Raises:
+        SettingsError: The variable ``KERAS_BACKEND`` names no back end.
         MissingExtraError: What learning needs is not installed.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend not in BACKENDS:
+        raise SettingsError(
+            f"KERAS_BACKEND is {backend!r}; expected one of {', '.join(BACKENDS)}, or nothing: "
+            "set or unset it"
+        )
     require("train", "keras", backend, "sklearn", "matplotlib", "mlxtend")
     from rich.console import Console
 

@@ -27,9 +27,9 @@ SIDE = 28  # pixels; every image is SIDE × SIDE
 CLASSES = 10
 NAMES = ("mnist", "fashion_mnist", "sample")
 
-HOW_TO_GET_MNIST = (
-    "connect to the internet once, so that Keras keeps a copy; or put MNIST's four IDX files, "
-    "or Keras's mnist.npz, in a folder and name it with --data-dir or MNIST_DATA_DIR"
+HOW_TO_GET_IMAGES = (
+    "connect to the internet once, so that Keras keeps a copy; or put the four IDX files, or "
+    "Keras's mnist.npz, in a folder and name it with --data-dir or MNIST_DATA_DIR"
 )
 SAMPLE_NOTE = "a sample: 5,000 of MNIST's 60,000 training images"
 
@@ -334,7 +334,7 @@ def _load_through_keras(name: str) -> Dataset:
                 arrays = load()
         except Exception as error:  # Keras raises a bare Exception when a URL fails
             raise DataError(
-                f"{name} could not be had through Keras ({_one_line(error)}); {HOW_TO_GET_MNIST}"
+                f"{name} could not be had through Keras ({_one_line(error)}); {HOW_TO_GET_IMAGES}"
             ) from error
     whence = "Keras's cache" if cached else "downloaded by Keras"
     return Dataset.checked(name, f"{whence}, keras.datasets.{name}", *arrays)

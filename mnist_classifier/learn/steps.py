@@ -17,7 +17,7 @@ from rich.table import Table
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn import datasets, evaluation, figures, recipes, runs, training
-from mnist_classifier.learn.datasets import HOW_TO_GET_MNIST, Dataset, Splits, Targets
+from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
 from mnist_classifier.learn.evaluation import Evaluation
 from mnist_classifier.learn.progress import TrainingProgress
 from mnist_classifier.learn.recipes import Recipe
@@ -290,7 +290,7 @@ def warn_of_sample(console: Console, note: str | None) -> None:
         console.print(
             Panel(
                 f"Learned and judged on {note}. The figures are not those of all of MNIST.\n"
-                f"For all of MNIST, {HOW_TO_GET_MNIST}.",
+                f"For all of MNIST, {HOW_TO_GET_IMAGES}.",
                 title="SAMPLE",
                 border_style="bold yellow",
             )

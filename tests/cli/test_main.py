@@ -58,6 +58,13 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_p
     assert not list(tmp_path.glob("runs/*"))
 
 
+def test_an_unknown_back_end_is_refused(capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    code, _, err = run("train", capsys=capsys)
+    assert code == 2
+    assert "'theano'; expected one of tensorflow, jax" in err
+
+
 @pytest.mark.parametrize(
     "command",
     [
