@@ -8,8 +8,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from mnist_classifier import cli
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -46,4 +44,9 @@ def learn_digits(settings: Settings, console: Console, quiet: bool, show: bool) 
 
 
 if __name__ == "__main__":
+    try:
+        from mnist_classifier import cli
+    except ModuleNotFoundError as missing:
+        print(f'error: {missing}; run  pip install ".[train]"  in this folder', file=sys.stderr)
+        sys.exit(2)
     cli.main(["train", *sys.argv[1:]])

@@ -50,8 +50,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoRe
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
+        outcome = 130
     except Exception as error:
         # Errors of the command line's own grammar; where Typer keeps their class has changed.
         if not hasattr(error, "format_message"):
@@ -59,4 +58,6 @@ def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoRe
         if message := error.format_message():  # none where help was all that was needed
             typer.echo(f"error: {message.rstrip('.')}; see {program} --help", err=True)
         sys.exit(2)
+    if outcome == 130:  # newer releases of Typer turn Ctrl-C into this code
+        typer.echo("interrupted", err=True)
     sys.exit(outcome if isinstance(outcome, int) else 0)

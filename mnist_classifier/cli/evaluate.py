@@ -17,7 +17,7 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Judge a run's network on test images: those it was made for, or others."""
-    options.prepare_keras(quiet)
+    options.import_learning(quiet)
     from rich.console import Console
 
     from mnist_classifier.learn import steps

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
-from mnist_classifier.errors import SettingsError, require
+from mnist_classifier.errors import MissingExtraError, SettingsError, require
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -27,15 +32,13 @@ DataDir = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 
-def prepare_keras(quiet: bool) -> None:
-    """Import Keras and its back end, which takes seconds, and keep their chatter to themselves.
-
-    TensorFlow writes notes on processors and drivers straight to the process's standard error;
-    they are shown only if the import fails.
+def import_learning(quiet: bool) -> None:
+    """Import Keras, its back end and what learns with them: seconds, so a person is told.
 
     Raises:
         SettingsError: The variable ``KERAS_BACKEND`` names no back end.
         MissingExtraError: What learning needs is not installed.
+        KeyboardInterrupt: Ctrl-C came, even if an import swallowed it.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend not in BACKENDS:
@@ -43,18 +46,45 @@ def prepare_keras(quiet: bool) -> None:
             f"KERAS_BACKEND is {backend!r}; expected one of {', '.join(BACKENDS)}, or nothing: "
             "set or unset it"
         )
-    require("train", "keras", backend, "sklearn", "matplotlib", "mlxtend")
+    require("train", "keras", "tensorflow", "sklearn", "matplotlib", "mlxtend")
+    if importlib.util.find_spec(backend) is None:
+        raise MissingExtraError(
+            f"KERAS_BACKEND is {backend}, which is not installed; expected it to be: "
+            f"run  pip install {backend}  or unset the variable"
+        )
     from rich.console import Console
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _: FrameType | None) -> NoReturn:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
     status = Console(quiet=quiet).status(f"Starting Keras on {backend} …")
-    with status, tempfile.TemporaryFile() as chatter:
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with status, _chatter_kept_back():
+            import mnist_classifier.learn.steps  # noqa: F401
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _chatter_kept_back() -> Iterator[None]:
+    """Keep what libraries write straight to the process's standard error, unless they fail.
+
+    TensorFlow writes notes on processors and drivers there before it can be told not to.
+    """
+    with tempfile.TemporaryFile() as chatter:
         sys.stderr.flush()
         stderr = os.dup(2)
         os.dup2(chatter.fileno(), 2)
         try:
-            import keras  # noqa: F401
-        except BaseException:
+            yield
+        except Exception:
             chatter.seek(0)
             os.write(stderr, chatter.read())
             raise

@@ -30,9 +30,10 @@ def train(
     from rich.console import Console
 
     from mnist_classifier.learn.settings import Settings
-    from mnist_images_classification import learn_digits
 
     settings = Settings(dataset, data_dir, output, epochs, batch_size, seed)
-    options.prepare_keras(quiet)
+    options.import_learning(quiet)
+    from mnist_images_classification import learn_digits
+
     interrupted = learn_digits(settings, Console(), quiet, show)
     return 130 if interrupted else 0

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import platform
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class Run:
 
 @contextlib.contextmanager
 def new_run(output: Path | None, recipe: str) -> Iterator[Run]:
-    """Make a new run folder; take it away again if nothing came to lie in it.
+    """Make a new run folder; take it away again if an error came before anything was learned.
 
     Args:
         output: The folder to make, or ``None`` for ``runs/<recipe>-<date>-<time>``, numbered
@@ -145,9 +146,10 @@ def new_run(output: Path | None, recipe: str) -> Iterator[Run]:
     run = Run(_make_folder(output, recipe))
     try:
         yield run
-    finally:
-        if run.path.is_dir() and not any(run.path.iterdir()):
-            run.path.rmdir()
+    except BaseException:
+        if not (run.path / "history.csv").exists():
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _make_folder(output: Path | None, recipe: str) -> Path:

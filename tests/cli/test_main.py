@@ -1,5 +1,7 @@
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -12,6 +14,14 @@ def run(*arguments, capsys):
     with pytest.raises(SystemExit) as left:
         main(arguments)
     return left.value.code, *capsys.readouterr()
+
+
+def test_a_back_end_that_is_not_installed_is_named(capsys, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, _, err = run("train", capsys=capsys)
+    assert code == 2
+    assert "pip install torch" in err
 
 
 def test_help_lists_the_verbs(capsys):
@@ -101,3 +111,39 @@ main(["train"])
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert 'pip install ".[train]"' in done.stderr
+
+
+def test_the_script_without_any_install_is_one_line_that_helps():
+    # -S leaves out everything that was ever installed.
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            f"import sys, runpy; sys.path[:0] = [{str(ROOT)!r}];"
+            "runpy.run_path('mnist_images_classification.py', run_name='__main__')",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={},
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert 'pip install ".[train]"' in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_while_libraries_load_ends_at_once_and_leaves_nothing(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mnist_classifier", "train", "--output", tmp_path / "run"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(0.8)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "interrupted\n")
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -29,17 +28,18 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path, monkeypatch)
     assert all(path.parent.name == "runs" and path.name.startswith("dnn-") for path in paths)
 
 
-def test_an_empty_folder_does_not_stay_after_an_error(tmp_path):
-    with pytest.raises(ZeroDivisionError), new_run(tmp_path / "new", "dnn"):
-        raise ZeroDivisionError
-    assert not (tmp_path / "new").exists()
-
-
-def test_a_folder_with_something_in_it_stays_after_an_error(tmp_path):
+def test_a_folder_in_which_nothing_was_learned_does_not_stay_after_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError), new_run(tmp_path / "new", "dnn") as run:
         run.save_json("config.json", {"seed": 1})
         raise ZeroDivisionError
-    assert json.loads((tmp_path / "new" / "config.json").read_text()) == {"seed": 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_learned_stays_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_run(tmp_path / "new", "dnn") as run:
+        run.save_history({"loss": [0.5]})
+        raise ZeroDivisionError
+    assert (tmp_path / "new" / "history.csv").read_text().splitlines() == ["epoch,loss", "1,0.5"]
 
 
 def test_a_file_in_the_way_of_the_folder(tmp_path):
