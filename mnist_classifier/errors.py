@@ -19,6 +19,10 @@ class OutputError(MnistError):
     """What was made cannot be written where it should go."""
 
 
+class RunError(MnistError):
+    """A run folder, or a file in it, is missing or damaged."""
+
+
 class SettingsError(MnistError):
     """A setting lies outside what makes sense."""
 

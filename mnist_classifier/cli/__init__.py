@@ -9,11 +9,9 @@ from typing import NoReturn
 import typer
 
 from mnist_classifier import __version__
+from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
-
-# The base of every error of the command line's own grammar, wherever Typer keeps its parser.
-_UsageError = typer.BadParameter.__base__ or typer.BadParameter
 
 app = typer.Typer(
     name="mnist",
@@ -32,6 +30,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 app.command()(train)
+app.command()(evaluate)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoReturn:
@@ -47,11 +46,17 @@ def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoRe
     """
     try:
         outcome = app(args=arguments, prog_name=program, standalone_mode=False)
-    except (MnistError, _UsageError) as error:
-        message = error.format_message() if isinstance(error, _UsageError) else str(error)
-        typer.echo(f"error: {message}", err=True)
+    except MnistError as error:
+        typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         sys.exit(130)
+    except Exception as error:
+        # Errors of the command line's own grammar; where Typer keeps their class has changed.
+        if not hasattr(error, "format_message"):
+            raise
+        if message := error.format_message():  # none where help was all that was needed
+            typer.echo(f"error: {message.rstrip('.')}; see {program} --help", err=True)
+        sys.exit(2)
     sys.exit(outcome if isinstance(outcome, int) else 0)

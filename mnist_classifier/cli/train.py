@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def train() -> None:
-    """Learn digits, judge the result on unseen images, and save everything in a run folder."""
-    raise NotImplementedError
+import typer
+
+from mnist_classifier.cli import options
+
+
+def train(
+    dataset: options.Dataset = None,
+    data_dir: options.DataDir = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The run folder to make.", show_default="runs/…")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="The most epochs.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images a training step.", show_default="the recipe's")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
+    show: Annotated[bool, typer.Option(help="Open the figures where there is a display.")] = True,
+    quiet: options.Quiet = False,
+) -> int:
+    """Learn digits, be judged on unseen images, and save it all in a run folder."""
+    from rich.console import Console
+
+    from mnist_classifier.learn.settings import Settings
+    from mnist_images_classification import learn_digits
+
+    settings = Settings(dataset, data_dir, output, epochs, batch_size, seed)
+    options.prepare_keras(quiet)
+    interrupted = learn_digits(settings, Console(), quiet, show)
+    return 130 if interrupted else 0

@@ -1,0 +1,25 @@
+"""``mnist evaluate``: judge a saved run again, on its own test images or on others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_classifier.cli import options
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    dataset: options.Dataset = None,
+    data_dir: options.DataDir = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge a run's network on test images: those it was made for, or others."""
+    options.prepare_keras(quiet)
+    from rich.console import Console
+
+    from mnist_classifier.learn import steps
+
+    steps.evaluate_run(run, dataset, data_dir, Console(), quiet)

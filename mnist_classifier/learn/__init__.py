@@ -1,0 +1,1 @@
+"""Learning digits: from images to a judged network in a run folder."""

@@ -1,0 +1,88 @@
+"""The named recipes: an architecture as one visible list, and how it is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import keras
+from keras import layers
+
+FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
+
+
+def dnn_layers() -> list[keras.layers.Layer]:
+    """Return the default network: nothing but ``Dense`` layers, 784 pixels in, 10 digits out."""
+    return [
+        layers.Input((784,)),
+        layers.Dense(512, activation="relu"),
+        layers.Dense(256, activation="relu"),
+        layers.Dense(10, activation="softmax"),
+    ]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An architecture and its training settings.
+
+    Attributes:
+        name: What the recipe is called on the command line and in run folders.
+        layers: Makes the layers, first the input, last the softmax over ten classes.
+        epochs: The most epochs; the learning rate's schedule ends with them.
+        patience: Epochs without a lower validation loss after which training stops.
+        batch_size: Images a training step.
+        learning_rate: Adam's highest, reached after ``warmup`` of all steps, then falling
+            along a cosine (Loshchilov and Hutter, SGDR, 2017).
+        warmup: Share of all steps, 0 to 1.
+        weight_decay: Decoupled from the gradient (Loshchilov and Hutter, AdamW, 2019).
+        steps_per_execution: Training steps that Keras runs between two looks at callbacks.
+    """
+
+    name: str
+    layers: Callable[[], list[keras.layers.Layer]]
+    epochs: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+    steps_per_execution: int
+
+    def adapted(self, train_size: int, epochs: int | None, batch_size: int | None) -> Recipe:
+        """Return the recipe for a number of training images and a person's wishes.
+
+        Where images are few, the batch shrinks until an epoch has about a hundred steps. With
+        the batch, Adam's learning rate changes by the square root of the ratio (Krizhevsky,
+        One weird trick for parallelizing convolutional neural networks, 2014).
+
+        Args:
+            train_size: How many images an epoch has.
+            epochs: The most epochs; ``None`` keeps the recipe's.
+            batch_size: Images a step; ``None`` leaves it to the recipe.
+        """
+        hundredth = 2 ** round(math.log2(max(1, train_size / FEWEST_STEPS)))
+        batch = batch_size or min(self.batch_size, hundredth)
+        return replace(
+            self,
+            epochs=epochs or self.epochs,
+            batch_size=batch,
+            learning_rate=self.learning_rate * math.sqrt(batch / self.batch_size),
+        )
+
+    def as_json(self) -> dict[str, str | int | float]:
+        """Return the training settings as JSON can hold them; the layers are in the model."""
+        return {name: value for name, value in asdict(self).items() if name != "layers"}
+
+
+DNN = Recipe(
+    name="dnn",
+    layers=dnn_layers,
+    epochs=8,
+    patience=5,
+    batch_size=256,
+    learning_rate=4e-3,
+    warmup=0.1,
+    weight_decay=0.05,
+    steps_per_execution=32,
+)

@@ -1,0 +1,184 @@
+"""The run folder: everything one training leaves behind, in one place, never overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import platform
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import keras
+from matplotlib.figure import Figure
+
+from mnist_classifier import __version__
+from mnist_classifier.errors import OutputError, RunError
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder.
+
+    Every method that writes raises ``OutputError`` when the disk is full or refuses.
+    """
+
+    path: Path
+
+    def reserve(self, size: int) -> None:
+        """Make sure, by writing them once, that ``size`` bytes fit into the folder."""
+        with self._writing(".space") as probe:
+            try:
+                with probe.open("wb") as file:
+                    for _ in range(0, size, 1 << 20):
+                        file.write(bytes(1 << 20))
+                    os.fsync(file.fileno())
+            finally:
+                probe.unlink(missing_ok=True)
+
+    def save_json(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a JSON object, one setting or figure a line."""
+        with self._writing(name) as path:
+            path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+    def save_history(self, history: History) -> None:
+        """Write ``history.csv``: a row an epoch, counted from 1, a column a quantity."""
+        with self._writing("history.csv") as path, path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["epoch", *history])
+            rows.writerows(
+                [epoch, *row] for epoch, row in enumerate(zip(*history.values(), strict=True), 1)
+            )
+
+    def save_figure(self, name: str, figure: Figure) -> Path:
+        """Write a figure as a PNG and return its path."""
+        with self._writing(name) as path:
+            figure.savefig(path, dpi=150)
+        return path
+
+    def save_model(self, model: keras.Model) -> None:
+        """Write ``model.keras`` aside and rename it: a reader finds a whole file or none."""
+        with self._writing("model.keras") as path:
+            aside = path.with_name(".model.keras")
+            try:
+                model.save(aside)
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
+
+    def load_model(self) -> keras.Model:
+        """Load ``model.keras`` as data: Keras's safe mode runs no code that a file carries.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        path = self.path / "model.keras"
+        if not zipfile.is_zipfile(path):
+            raise RunError(
+                f"{path} is {'damaged' if path.exists() else 'missing'}; expected the model of a "
+                "finished run: name another run, or train again"
+            )
+        try:
+            return keras.models.load_model(path, safe_mode=True)
+        except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(
+                f"{path} cannot be loaded ({reason}); expected a model that this program saved: "
+                "name another run, or train again"
+            ) from error
+
+    def load_json(self, name: str) -> dict[str, Any]:
+        """Load ``config.json`` or ``metrics.json``.
+
+        Raises:
+            RunError: The file is missing or no JSON object.
+        """
+        path = self.path / name
+        if not path.is_file():
+            raise RunError(
+                f"{path} does not exist; expected a run folder made by mnist train: name another"
+            )
+        try:
+            values = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(
+                f"{path} cannot be read ({error}); expected a run folder made by mnist train: "
+                "name another"
+            ) from error
+        if not isinstance(values, dict):
+            raise RunError(f"{path} holds no JSON object; expected one: name another run")
+        return values
+
+    @contextlib.contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        path = self.path / name
+        try:
+            yield path
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be written ({error.strerror or error}); "
+                "expected a writable folder with room: free some, or name another --output"
+            ) from error
+
+
+@contextlib.contextmanager
+def new_run(output: Path | None, recipe: str) -> Iterator[Run]:
+    """Make a new run folder; take it away again if nothing came to lie in it.
+
+    Args:
+        output: The folder to make, or ``None`` for ``runs/<recipe>-<date>-<time>``, numbered
+            where another run began in the same second.
+        recipe: The recipe's name.
+
+    Raises:
+        OutputError: The folder exists already or cannot be made.
+    """
+    run = Run(_make_folder(output, recipe))
+    try:
+        yield run
+    finally:
+        if run.path.is_dir() and not any(run.path.iterdir()):
+            run.path.rmdir()
+
+
+def _make_folder(output: Path | None, recipe: str) -> Path:
+    now = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for number in count(1):
+        path = output or Path("runs", f"{recipe}-{now}" + (f"-{number}" if number > 1 else ""))
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError as error:
+            if output is not None:
+                raise OutputError(
+                    f"{output} exists already; expected a new folder, so that nothing is "
+                    "overwritten: name another --output"
+                ) from error
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be made ({error.strerror or error}); "
+                "expected a writable place: name another --output"
+            ) from error
+        else:
+            return path
+    raise AssertionError("count() never ends")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that bears on a result, and the machine."""
+    backend = keras.config.backend()
+    names = ["keras", backend, "numpy", "scikit-learn"]
+    return {
+        "mnist-classifier": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in names},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+    }

@@ -1,0 +1,56 @@
+"""What one training is asked to do: flat, frozen, checked, and saved with its result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mnist_classifier.errors import SettingsError
+
+MOST_EPOCHS = 10_000
+LARGEST_BATCH = 100_000
+LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run.
+
+    Attributes:
+        dataset: ``"mnist"``, ``"fashion_mnist"``, ``"sample"``, or ``None`` for the first that
+            can be had.
+        data_dir: A folder with IDX files or ``mnist.npz``, or ``None``.
+        output: The run folder to make, or ``None`` for one named after recipe and time.
+        epochs: The most epochs to train, 1 to 10,000; ``None`` leaves it to the recipe.
+        batch_size: Images a training step, 1 to 100,000; ``None`` leaves it to the recipe.
+        seed: Decides split, first weights, shuffling and random assignment; 0 to 2³² − 1.
+
+    Raises:
+        SettingsError: A number lies outside its range.
+    """
+
+    dataset: str | None = None
+    data_dir: Path | None = None
+    output: Path | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("epochs", self.epochs, 1, MOST_EPOCHS),
+            ("batch size", self.batch_size, 1, LARGEST_BATCH),
+            ("seed", self.seed, 0, LARGEST_SEED),
+        ):
+            if value is not None and not low <= value <= high:
+                raise SettingsError(
+                    f"{name} {value:,} makes no sense; expected {low} to {high:,}: "
+                    f"give another --{name.replace(' ', '-')}"
+                )
+
+    def as_json(self) -> dict[str, str | int | None]:
+        """Return the settings as JSON can hold them."""
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in asdict(self).items()
+        }

@@ -1,0 +1,319 @@
+"""The steps of learning digits, each done, told and saved: what the program's lines call."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from mnist_classifier.errors import RunError
+from mnist_classifier.learn import datasets, evaluation, figures, recipes, runs, training
+from mnist_classifier.learn.datasets import HOW_TO_GET_MNIST, Dataset, Splits, Targets
+from mnist_classifier.learn.evaluation import Evaluation
+from mnist_classifier.learn.progress import TrainingProgress
+from mnist_classifier.learn.recipes import Recipe
+from mnist_classifier.learn.settings import Settings
+from mnist_classifier.learn.training import Training
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One training from its first to its last step: what was asked, where it goes, who is told.
+
+    Attributes:
+        settings: What was asked.
+        run: The folder in which everything is saved.
+        console: Where the steps tell what they do.
+        quiet: Whether only the result is told.
+        show: Whether figures are also opened on the screen.
+    """
+
+    settings: Settings
+    run: runs.Run
+    console: Console
+    quiet: bool
+    show: bool
+
+    def tell(self, heading: str, text: str) -> None:
+        """Print a line under a heading, unless only the result is wanted."""
+        if not self.quiet:
+            tell(self.console, heading, text)
+
+
+@contextlib.contextmanager
+def begin(
+    settings: Settings, console: Console, quiet: bool = False, show: bool = False
+) -> Iterator[Lesson]:
+    """Make the run folder and seed every random number.
+
+    Raises:
+        OutputError: The run folder exists already or cannot be made.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    with runs.new_run(settings.output, recipes.DNN.name) as run:
+        yield Lesson(settings, run, console, quiet, show and has_display())
+
+
+def load(lesson: Lesson) -> Dataset:
+    """Load the data set, and say which one it is and where it came from."""
+    dataset = datasets.load_dataset(lesson.settings.dataset, lesson.settings.data_dir)
+    lesson.tell(
+        "Images",
+        f"{dataset.name}, {len(dataset.train_labels):,} for training and "
+        f"{len(dataset.test_labels):,} for the test, from {dataset.source}",
+    )
+    if not lesson.quiet:
+        warn_of_sample(lesson.console, dataset.note)
+    return dataset
+
+
+def show_example(lesson: Lesson, dataset: Dataset) -> None:
+    """Draw the first training image with its label."""
+    title = f"{dataset.name}: a training image with the label {dataset.train_labels[0]}"
+    figure = figures.example_figure(dataset.train_images[0], title, dataset.note)
+    _show(lesson, lesson.run.save_figure("example.png", figure))
+
+
+def prepare(lesson: Lesson, dataset: Dataset) -> Splits:
+    """Split off validation images; scale all images to [0, 1] and flatten them to 784."""
+    splits = datasets.prepare(dataset, lesson.settings.seed)
+    lesson.tell(
+        "Parts",
+        f"{len(splits.train):,} to train, {len(splits.validation):,} to validate, "
+        f"{len(splits.test):,} to test",
+    )
+    return splits
+
+
+def one_hot_encode(splits: Splits) -> Targets:
+    """Turn each label, 0 to 9, into ten numbers of which one is 1."""
+    return Targets(
+        datasets.one_hot(splits.train.labels), datasets.one_hot(splits.validation.labels)
+    )
+
+
+def choose_recipe(lesson: Lesson, splits: Splits) -> Recipe:
+    """Take the default recipe with the epochs and the batch size that suit or were asked."""
+    settings = lesson.settings
+    return recipes.DNN.adapted(len(splits.train), settings.epochs, settings.batch_size)
+
+
+def build_network(lesson: Lesson, recipe: Recipe) -> keras.Sequential:
+    """Build the recipe's network."""
+    model = training.build(recipe)
+    widths = " → ".join(str(layer.units) for layer in model.layers if hasattr(layer, "units"))
+    lesson.tell("Network", f"784 → {widths}, {model.count_params():,} weights")
+    return model
+
+
+def compile_network(model: keras.Model, recipe: Recipe, splits: Splits) -> None:
+    """Compile for adam, binary cross-entropy and accuracy."""
+    training.compile_model(model, recipe, len(splits.train))
+
+
+def train(
+    lesson: Lesson,
+    model: keras.Model,
+    recipe: Recipe,
+    dataset: Dataset,
+    splits: Splits,
+    targets: Targets,
+) -> Training:
+    """Train with early stopping, then save the settings, the history and the best weights.
+
+    Raises:
+        OutputError: There is no room for the results, found out before training; or the
+            results cannot be saved.
+    """
+    lesson.run.save_json(
+        "config.json",
+        {
+            **lesson.settings.as_json(),
+            "recipe": recipe.as_json(),
+            "dataset": dataset.name,
+            "source": dataset.source,
+            "sha256": dataset.sha256(),
+            "versions": runs.versions(),
+        },
+    )
+    # The weights and Adam's two moments, 4 bytes each, and two megabytes for figures.
+    lesson.run.reserve(3 * 4 * model.count_params() + (2 << 20))
+    progress = None if lesson.quiet else TrainingProgress(lesson.console)
+    try:
+        outcome = training.fit(model, recipe, splits, targets, [progress] if progress else [])
+    finally:
+        if progress:
+            progress.close()
+    lesson.run.save_history(outcome.history)
+    lesson.run.save_model(model)
+    if outcome.interrupted:
+        lesson.tell("Training", "interrupted: the best weights so far are kept")
+    else:
+        lesson.tell(
+            "Training",
+            f"{outcome.epochs} epochs in {outcome.seconds:.1f} s; "
+            f"the weights of epoch {outcome.best_epoch} are kept",
+        )
+    return outcome
+
+
+def evaluate(model: keras.Model, splits: Splits) -> Evaluation:
+    """Judge the network on every image of the test set."""
+    return evaluation.evaluate(model, splits.test)
+
+
+def plot_history(lesson: Lesson, dataset: Dataset, outcome: Training) -> None:
+    """Draw loss and accuracy, in training and validation, over the epochs."""
+    for quantity in ("loss", "accuracy"):
+        figure = figures.history_figure(
+            outcome.history.get(quantity, []),
+            outcome.history.get(f"val_{quantity}", []),
+            quantity,
+            f"{quantity.capitalize()} over the epochs, {dataset.name}"
+            + (" (interrupted)" if outcome.interrupted else ""),
+            dataset.note,
+            outcome.best_epoch,
+        )
+        _show(lesson, lesson.run.save_figure(f"{quantity}.png", figure))
+
+
+def compare_with_random(lesson: Lesson, splits: Splits) -> float:
+    """Return the accuracy, 0 to 1, of labels assigned at random to the test images."""
+    return evaluation.random_accuracy(splits.test.labels, lesson.settings.seed)
+
+
+def report(
+    lesson: Lesson,
+    dataset: Dataset,
+    splits: Splits,
+    outcome: Training,
+    scores: Evaluation,
+    random_accuracy: float,
+) -> None:
+    """Save ``metrics.json`` and print what it says."""
+    metrics = {
+        "dataset": dataset.name,
+        "note": dataset.note,
+        "train_size": len(splits.train),
+        "validation_size": len(splits.validation),
+        "test_size": scores.size,
+        "test_loss": scores.loss,
+        "test_accuracy": scores.accuracy,
+        "test_accuracy_interval": scores.interval,
+        "random_accuracy": random_accuracy,
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best_epoch,
+        "interrupted": outcome.interrupted,
+        "fit_seconds": outcome.seconds,
+        "seed": lesson.settings.seed,
+    }
+    lesson.run.save_json("metrics.json", metrics)
+    if outcome.interrupted:
+        tell(lesson.console, "Interrupted", f"after {outcome.epochs} finished epochs")
+    tell_scores(lesson.console, scores, random_accuracy)
+    tell(lesson.console, "Saved in", str(lesson.run.path))
+    warn_of_sample(lesson.console, dataset.note)
+
+
+def evaluate_run(
+    path: Path, name: str | None, data_dir: Path | None, console: Console, quiet: bool
+) -> None:
+    """Judge a saved network and print its scores.
+
+    Args:
+        path: A run folder.
+        name: The data set; ``None`` for the one that the run learned from.
+        data_dir: Where it lies; ``None`` for where the run had it from.
+        console: Where to print.
+        quiet: Whether only the result is told.
+
+    Raises:
+        RunError: The run folder is incomplete or damaged, or it has seen the test images.
+        DataError: The images cannot be had.
+    """
+    run = runs.Run(path)
+    config = run.load_json("config.json")
+    model = run.load_model()
+    if name is None and data_dir is None:
+        name = config["dataset"] if config["dataset"] in datasets.NAMES else None
+        data_dir = Path(config["data_dir"]) if config["data_dir"] else None
+    dataset = datasets.load_dataset(name, data_dir)
+    if dataset.name == "sample" and config["dataset"] == "mnist":
+        raise RunError(
+            f"{path} learned from MNIST's training images, of which the sample is a part; "
+            "expected images that it has not seen: name another --dataset"
+        )
+    if not quiet:
+        tell(console, "Run", str(path))
+        tell(console, "Images", f"{dataset.name}, from {dataset.source}")
+    test = datasets.Part(datasets.scale(dataset.test_images), dataset.test_labels)
+    tell_scores(
+        console,
+        evaluation.evaluate(model, test),
+        evaluation.random_accuracy(test.labels, config["seed"]),
+    )
+    warn_of_sample(console, dataset.note)
+
+
+def tell_scores(console: Console, scores: Evaluation, random_accuracy: float) -> None:
+    """Print loss, accuracy with its interval, and the comparison with random assignment."""
+    low, high = scores.interval
+    tell(console, "Test loss", f"{scores.loss:.5f} (binary cross-entropy)")
+    tell(
+        console,
+        "Test accuracy",
+        f"{scores.accuracy:.2%} of {scores.size:,} unseen images "
+        f"(95 % interval {low:.2%} to {high:.2%})",
+    )
+    tell(
+        console,
+        "Random",
+        f"{random_accuracy:.2%} by labels assigned at random: the network is "
+        f"{scores.accuracy / random_accuracy:.1f} times better"
+        if random_accuracy
+        else "0.00% by labels assigned at random",
+    )
+
+
+def warn_of_sample(console: Console, note: str | None) -> None:
+    """Say loudly that the data are a sample and what the whole would need, if they are."""
+    if note is not None:
+        console.print(
+            Panel(
+                f"Learned and judged on {note}. The figures are not those of all of MNIST.\n"
+                f"For all of MNIST, {HOW_TO_GET_MNIST}.",
+                title="SAMPLE",
+                border_style="bold yellow",
+            )
+        )
+
+
+def tell(console: Console, heading: str, text: str) -> None:
+    """Print a line, or a paragraph, under a heading in a column of its own."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=13, style="bold")
+    table.add_column(overflow="fold")
+    table.add_row(heading, text)
+    console.print(table, highlight=False)
+
+
+def has_display() -> bool:
+    """Say whether windows can be opened here."""
+    if sys.platform in ("win32", "darwin"):
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _show(lesson: Lesson, picture: Path) -> None:
+    """Open a picture in the system's own viewer, a process that training never waits for."""
+    if lesson.show and typer.launch(str(picture)) != 0:
+        lesson.tell("Figures", f"no viewer opened {picture}")

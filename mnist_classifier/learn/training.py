@@ -1,0 +1,123 @@
+"""Build, compile and fit a network as its recipe says."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+
+from mnist_classifier.learn.datasets import Splits, Targets
+from mnist_classifier.learn.recipes import Recipe
+from mnist_classifier.learn.runs import History
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training did.
+
+    Attributes:
+        history: For ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` a value for each
+            finished epoch.
+        best_epoch: The epoch whose weights the network now has, counted from 1; ``None`` when
+            none was finished.
+        interrupted: Whether Ctrl-C ended it.
+        seconds: What it took, compiling included.
+    """
+
+    history: History
+    best_epoch: int | None
+    interrupted: bool
+    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were finished."""
+        return len(self.history.get("val_loss", []))
+
+
+def build(recipe: Recipe) -> keras.Sequential:
+    """Build the recipe's network; its first weights come from Keras's global seed."""
+    return keras.Sequential(recipe.layers(), name=recipe.name)
+
+
+def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
+    """Compile for adam, binary cross-entropy and accuracy.
+
+    With one-hot labels and ten outputs, Keras takes ``"accuracy"`` for the share of images
+    whose most probable class is right, not for element-wise binary accuracy.
+
+    Args:
+        model: The network.
+        recipe: Learning rate, its schedule, weight decay and steps per execution.
+        train_size: How many images an epoch has; the schedule ends with the last epoch.
+    """
+    steps = recipe.epochs * math.ceil(train_size / recipe.batch_size)
+    warmup_steps = round(recipe.warmup * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 10,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=max(1, steps - warmup_steps),
+        alpha=0.1,  # of the initial learning rate: a hundredth of the highest
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule, weight_decay=recipe.weight_decay),
+        loss="binary_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=recipe.steps_per_execution,
+    )
+
+
+def fit(
+    model: keras.Model,
+    recipe: Recipe,
+    splits: Splits,
+    targets: Targets,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Training:
+    """Train with early stopping on validation loss; the best epoch's weights are restored.
+
+    Ctrl-C ends the training early but in order: the best weights so far are restored and what
+    was recorded is returned.
+
+    Args:
+        model: A compiled network.
+        recipe: Epochs, patience and batch size.
+        splits: The images; of the three parts, the test's is not touched.
+        targets: The labels of the training and validation parts.
+        callbacks: Further Keras callbacks, such as one that shows progress.
+    """
+    record = keras.callbacks.History()
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=recipe.patience, restore_best_weights=True
+    )
+    interrupted = False
+    began = time.perf_counter()
+    try:
+        model.fit(
+            splits.train.x,
+            targets.train,
+            batch_size=recipe.batch_size,
+            epochs=recipe.epochs,
+            validation_data=(splits.validation.x, targets.validation),
+            validation_batch_size=1000,
+            callbacks=[record, stopping, *callbacks],
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+        if stopping.best_weights is not None:
+            model.set_weights(stopping.best_weights)
+    # An epoch cut short leaves its training figures without validation ones.
+    finished = len(record.history.get("val_loss", []))
+    return Training(
+        history={
+            name: list(map(float, values[:finished])) for name, values in record.history.items()
+        },
+        best_epoch=stopping.best_epoch + 1 if finished else None,
+        interrupted=interrupted,
+        seconds=time.perf_counter() - began,
+    )

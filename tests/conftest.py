@@ -1,0 +1,81 @@
+"""What tests share: no network, no cache of a person's, small images, MNIST where it is."""
+
+import gzip
+import os
+import tempfile
+from pathlib import Path
+
+# Before Keras is imported: its cache is a new folder, and the network is a closed door, on
+# every machine alike; this machine itself stays in reach.
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras-")
+os.environ["https_proxy"] = os.environ["http_proxy"] = "http://127.0.0.1:9"
+os.environ["no_proxy"] = "127.0.0.1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ.pop("MNIST_DATA_DIR", None)
+for display in ("DISPLAY", "WAYLAND_DISPLAY"):
+    os.environ.pop(display, None)
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The folder with MNIST's own four files."""
+    folder = SHARED / "mnist"
+    if not folder.is_dir():
+        pytest.skip(f"MNIST's files are not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample():
+    from mnist_classifier.learn.datasets import load_sample
+
+    return load_sample()
+
+
+def idx_bytes(array, code=8):
+    header = bytes([0, 0, code, array.ndim])
+    return header + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def small_arrays(train=200, test=50, seed=0):
+    """Images of noise with a bright bar whose column is the label: learned in a moment."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for count in (train, test):
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        images = rng.integers(0, 40, (count, 28, 28), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[:, 4 + 2 * label : 6 + 2 * label] = 255
+        arrays += [images, labels]
+    return arrays
+
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+def write_idx_folder(folder, arrays=None, packed=False, names=FILES):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in zip(names, arrays or small_arrays(), strict=True):
+        content = idx_bytes(array)
+        if packed:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+        else:
+            (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def small_dir(tmp_path):
+    """A folder of 200 training and 50 test images in MNIST's form."""
+    return write_idx_folder(tmp_path / "small")
