@@ -7,8 +7,10 @@ MNIST's own digits, turned on their side or pushed together.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -204,3 +206,36 @@ def nondigits(
     ]
     choices = generator.choice(len(kinds), size=n, p=[share for share, _ in kinds])
     return np.stack([kinds[choice][1]() for choice in choices])
+
+
+@keras.saving.register_keras_serializable("mnist_classifier")
+def softmax_or_nothing(logits: Any) -> Any:
+    """Turn ten logits into ten probabilities whose sum is the probability of being a digit.
+
+    It is the softmax over eleven classes of which the last, "no digit", has logit 0.
+
+    Args:
+        logits: Shape ``(n, 10)``.
+
+    Returns:
+        Shape ``(n, 10)``, in [0, 1], rows sum to at most 1.
+    """
+    nothing = keras.ops.zeros_like(logits[:, :1])
+    return keras.ops.softmax(keras.ops.concatenate([logits, nothing], axis=1))[:, :10]
+
+
+@keras.saving.register_keras_serializable("mnist_classifier")
+def digit_or_nothing(targets: Any, probabilities: Any) -> Any:
+    """Return the cross-entropy over eleven classes of which the last is "no digit".
+
+    Args:
+        targets: Shape ``(n, 10)``, one-hot; all zero for what is no digit.
+        probabilities: Shape ``(n, 10)``, from `softmax_or_nothing`.
+
+    Returns:
+        Shape ``(n,)``, in nats.
+    """
+    ops = keras.ops
+    digit = ops.sum(probabilities, axis=1)
+    own = ops.sum(targets * probabilities, axis=1) + (1 - ops.sum(targets, axis=1)) * (1 - digit)
+    return -ops.log(ops.maximum(own, 1e-7))
