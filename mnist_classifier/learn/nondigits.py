@@ -38,6 +38,9 @@ _LETTERS = {
 }  # fmt: skip
 
 
+_PRINTED = "acdefhkmnprtuvwxACEFHJKLMNPRTUVWXY?#&@%+="
+
+
 def _to_image(canvas: npt.NDArray[np.uint8]) -> Image:
     return normalise(canvas.astype(np.float32) / 255)
 
@@ -88,6 +91,31 @@ def letter(generator: np.random.Generator) -> Image:
     return _draw([np.clip(points, -0.1, 1.1) for points in strokes], generator)
 
 
+def printed_letter(generator: np.random.Generator) -> Image:
+    """Print a letter or two in OpenCV's fonts."""
+    canvas = np.zeros((2 * _CANVAS, 3 * _CANVAS), np.uint8)
+    text = str(generator.choice(list(_PRINTED)))
+    if generator.random() < 0.2:
+        text += str(generator.choice(list(_PRINTED)))
+    font, pen = int(generator.integers(0, 8)), int(generator.integers(2, 9))
+    cv2.putText(canvas, text, (40, 130), font, 3, 255, pen, cv2.LINE_AA)
+    shear, width = generator.uniform(-0.3, 0.3), generator.uniform(0.7, 1.2)
+    slanted = np.array([[width, shear, 0], [0, 1, 0]])
+    return _to_image(cv2.warpAffine(canvas, slanted, canvas.shape[::-1]))
+
+
+def tangle(generator: np.random.Generator) -> Image:
+    """Draw a long line that winds about itself."""
+    turns = int(generator.integers(3, 8))
+    t = np.linspace(0, 2 * np.pi, 40 * turns)[:, None]
+    frequencies = generator.uniform(1, turns, (1, 5, 2))
+    phases = generator.uniform(0, 2 * np.pi, (1, 5, 2))
+    sizes = generator.normal(0, 1, (1, 5, 2))
+    points = (sizes * np.sin(frequencies * t[:, :, None] + phases)).sum(axis=1)
+    points = (points - points.min(axis=0)) / np.maximum(np.ptp(points, axis=0), 1e-9)
+    return _draw([points], generator)
+
+
 def scribble(generator: np.random.Generator) -> Image:
     """Scribble: a line that turns many times."""
     n = int(generator.integers(7, 30))
@@ -132,10 +160,13 @@ def patch(generator: np.random.Generator) -> Image:
     canvas = np.zeros((_CANVAS, _CANVAS), np.uint8)
     kind = generator.integers(4)
     if kind == 0:
-        corners = generator.integers(10, 86, (int(generator.integers(3, 7)), 2)).astype(np.int32)
-        cv2.fillPoly(canvas, [corners], 255)
+        count = int(generator.integers(3, 8))
+        angles = np.sort(generator.uniform(0, 2 * np.pi, count))
+        reach = generator.uniform(22, 40, (count, 1))
+        corners = 48 + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        cv2.fillPoly(canvas, [corners.astype(np.int32)], 255)
     elif kind == 1:
-        axes = generator.integers(8, 40, 2)
+        axes = generator.integers(20, 40, 2)  # a narrow one would look like a 1
         cv2.ellipse(canvas, (48, 48), (int(axes[0]), int(axes[1])), 0, 0, 360, 255, -1)
     elif kind == 2:
         ramp = np.linspace(0, generator.uniform(0.2, 1), SIDE, dtype=np.float32)
@@ -196,13 +227,15 @@ def nondigits(
         Shape ``(n, 28, 28)``, float32 in [0, 1], normalised like digits.
     """
     kinds: list[tuple[float, Callable[[], Image]]] = [
-        (0.36, lambda: letter(generator)),
-        (0.16, lambda: scribble(generator)),
-        (0.10, lambda: strokes(generator)),
-        (0.10, lambda: noise(generator)),
-        (0.06, lambda: patch(generator)),
+        (0.28, lambda: letter(generator)),
+        (0.14, lambda: printed_letter(generator)),
+        (0.10, lambda: scribble(generator)),
+        (0.08, lambda: tangle(generator)),
+        (0.08, lambda: strokes(generator)),
+        (0.08, lambda: noise(generator)),
+        (0.04, lambda: patch(generator)),
         (0.08, lambda: turned_digit(digits, labels, generator)),
-        (0.14, lambda: pressed_together(digits, generator)),
+        (0.12, lambda: pressed_together(digits, generator)),
     ]
     choices = generator.choice(len(kinds), size=n, p=[share for share, _ in kinds])
     return np.stack([kinds[choice][1]() for choice in choices])

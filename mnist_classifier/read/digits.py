@@ -45,8 +45,8 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
         picture: Shape ``(height, width, 3)``, uint8, BGR.
 
     Returns:
-        The strength of ink, shape ``(height, width)``, float32 in [0, 255], 0 on paper, of the
-        picture shrunk if large; and how many of the picture's pixels lie along one of it.
+        The strength of ink, shape ``(height, width)``, float32 in [-255, 255], about 0 on paper
+        and positive where there is ink, of the picture shrunk if large; and how many of the picture's pixels lie along one of it.
     """
     height, width = picture.shape[:2]
     scale = max(1.0, max(height, width) / _LONGEST_SIDE)
@@ -58,8 +58,9 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
         paper = _paper(picture)
     darker = cv2.subtract(paper, picture).max(axis=2)
     lighter = cv2.subtract(picture, paper).max(axis=2)
-    ink = darker if _weight(darker) >= _weight(lighter) else lighter
-    return ink.astype(np.float32), scale
+    if _weight(lighter) > _weight(darker):
+        darker, lighter = lighter, darker
+    return darker.astype(np.float32) - lighter, scale
 
 
 def _weight(difference: npt.NDArray[np.uint8]) -> float:
@@ -106,7 +107,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     """Part ink into marks: connected strokes, without rules, specks and stains.
 
     Args:
-        strength: Shape ``(height, width)``, float32 in [0, 255], as `find_ink` gives it.
+        strength: Shape ``(height, width)``, float32, as `find_ink` gives it.
 
     Returns:
         The marks, in no particular order; empty where there is nothing but paper.
@@ -132,8 +133,10 @@ def find_marks(strength: FloatImage) -> list[Mark]:
 
 def _grain(strength: FloatImage) -> float:
     """Return the standard deviation of the paper's grain, from the median deviation."""
+    if max(strength.shape) <= _SMALL_SIDE:
+        return 0.0  # so much may be ink that the median is no paper
     sample = strength[:: max(1, strength.shape[0] // 400), :: max(1, strength.shape[1] // 400)]
-    return 1.4826 * float(np.median(sample))
+    return 1.4826 * float(np.median(np.abs(sample)))
 
 
 def _level(values: FloatImage) -> float:
