@@ -21,6 +21,7 @@ _SMALL_SIDE = 48
 _FAINTEST_INK = 14.0
 _FAINT_SHARE = 0.2
 _FIRM_SHARE = 0.4
+_FAINTEST_PEN = 0.35
 _MOST_MARKS = 2000
 
 
@@ -32,6 +33,8 @@ class Mark:
     """``(x, y, width, height)`` in pixels of the ink's picture."""
     ink: FloatImage
     """Shape ``(height, width)``, values in [0, 1], 1 where the pen was."""
+    level: float
+    """The strength of firm ink in it, in [0, 255]."""
 
 
 def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
@@ -112,7 +115,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     Returns:
         The marks, in no particular order; empty where there is nothing but paper.
     """
-    faintest = max(_FAINTEST_INK, 5 * _grain(strength))
+    faintest = min(max(_FAINTEST_INK, 5 * _grain(strength)), 3 * _FAINTEST_INK)
     if float(strength.max()) < 2 * faintest:
         return []
     overall = _level(strength[strength > faintest])
@@ -128,15 +131,18 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     strongest[0] = np.inf
     firm = (strength > _FIRM_SHARE * strongest[labels]).astype(np.uint8)
     firm = _without_rules(firm)
-    return _cut_out(strength, firm, faint)
+    marks = _cut_out(strength, firm, faint)
+    return [mark for mark in marks if mark.level >= _FAINTEST_PEN * overall]
 
 
 def _grain(strength: FloatImage) -> float:
-    """Return the standard deviation of the paper's grain, from the median deviation."""
+    """Return the standard deviation of the paper's grain, from the smallest deviations."""
     if max(strength.shape) <= _SMALL_SIDE:
         return 0.0  # so much may be ink that the median is no paper
     sample = strength[:: max(1, strength.shape[0] // 400), :: max(1, strength.shape[1] // 400)]
-    return 1.4826 * float(np.median(np.abs(sample)))
+    # Of a normal distribution, a quarter lies within 0.319 of its standard deviation; ink, which
+    # may cover half of a picture, is not in that quarter.
+    return float(np.quantile(np.abs(sample), 0.25)) / 0.319
 
 
 def _level(values: FloatImage) -> float:
@@ -150,22 +156,27 @@ def _level(values: FloatImage) -> float:
 
 
 def _without_rules(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Remove ruled lines: thin, straight, and across most of the picture."""
+    """Remove ruled lines: thin, straight, and from a border of the picture across most of it."""
     height, width = mask.shape
     if min(height, width) <= 2 * _SMALL_SIDE:
         return mask
     cleaned = mask
-    for along, across in ((1, 0), (0, 1)):
-        length = max(60, int(0.4 * (width if along else height)))
-        kernel = np.ones((1, length) if along else (length, 1), np.uint8)
-        widen = np.ones((3, 1) if along else (1, 3), np.uint8)
-        rules = cv2.morphologyEx(cv2.dilate(mask, widen), cv2.MORPH_OPEN, kernel)
-        if not rules.any():
+    for along, across, horizontal in ((width, height, True), (height, width, False)):
+        length, thick = max(40, along // 4), max(6, across // 40)
+        shape = (1, length) if horizontal else (length, 1)
+        widened = cv2.dilate(mask, np.ones((3, 1) if horizontal else (1, 3), np.uint8))
+        runs = cv2.morphologyEx(widened, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
+        n, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+        start, extent = (stats[:, 0], stats[:, 2]) if horizontal else (stats[:, 1], stats[:, 3])
+        edge = 0.02 * along
+        at_border = (start <= edge).astype(int) + (start + extent >= along - edge)
+        is_rule = (at_border * extent >= 0.6 * along) & (stats[:, 4] <= thick * extent)
+        is_rule[0] = False
+        if not is_rule.any():
             continue
-        thick = max(5, height // 60 if along else width // 60)
-        solid = np.ones((thick, 1) if along else (1, thick), np.uint8)
-        strokes = cv2.dilate(cv2.morphologyEx(cleaned, cv2.MORPH_OPEN, solid), np.ones((3, 3)))
-        cleaned = np.where((rules > 0) & (strokes == 0), 0, cleaned).astype(np.uint8)
+        solid = np.ones((thick, 1) if horizontal else (1, thick), np.uint8)
+        strokes = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, solid), np.ones((3, 3)))
+        cleaned = np.where(is_rule[labels] & (strokes == 0), 0, cleaned).astype(np.uint8)
     return cleaned
 
 
@@ -193,7 +204,7 @@ def _cut_out(
         local = strength[top:bottom, left:right]
         level = float(np.percentile(local[own > 0], 85))
         ink = np.clip(local / level, 0, 1) * near
-        marks.append(Mark((left, top, right - left, bottom - top), ink.astype(np.float32)))
+        marks.append(Mark((left, top, right - left, bottom - top), ink.astype(np.float32), level))
     return [mark for mark in marks if not _is_frame(mark, strength.shape)]
 
 
@@ -205,7 +216,8 @@ def _is_frame(mark: Mark, shape: tuple[int, ...]) -> bool:
         return False
     touches = (x <= 0) + (y <= 0) + (x + w >= width) + (y + h >= height)
     long_side = w >= 0.95 * width or h >= 0.95 * height
-    return touches >= 3 or (touches >= 1 and long_side)
+    sliver = min(w / width, h / height) <= 0.01 and max(w, h) > 3 * min(w, h)
+    return touches >= 3 or (touches >= 1 and (long_side or sliver))
 
 
 def merge(marks: list[Mark]) -> Mark:
@@ -219,7 +231,7 @@ def merge(marks: list[Mark]) -> Mark:
         x, y, w, h = mark.box
         part = ink[y - top : y - top + h, x - left : x - left + w]
         np.maximum(part, mark.ink, out=part)
-    return Mark((left, top, right - left, bottom - top), ink)
+    return Mark((left, top, right - left, bottom - top), ink, max(mark.level for mark in marks))
 
 
 def join_broken(marks: list[Mark]) -> list[Mark]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError, SettingsError
-from mnist_classifier.normalisation import SIDE, FloatImage, normalise
+from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, normalise, stroke_width
 from mnist_classifier.read.digits import (
     Box,
     Mark,
@@ -192,12 +192,12 @@ class DigitReader:
             scores.append(float(score))
         parted: list[Mark] = []
         for mark, score in zip(settled, scores, strict=True):
-            wide = mark.box[2] > 0.7 * max(mark.box[3], 0.7 * height)
-            parted += self._part(mark, score) if score < _SURE and wide else [mark]
+            wide = mark.box[2] > 0.85 * mark.box[3]
+            parted += self._part(mark) if score < 0.5 and wide else [mark]
         return parted
 
-    def _part(self, mark: Mark, score: float) -> list[Mark]:
-        """Cut touching digits apart where the network is surest of all pieces together."""
+    def _part(self, mark: Mark) -> list[Mark]:
+        """Cut touching digits apart, if the network is sure of every piece."""
         cuts = _cuts(mark.ink)
         height = mark.box[3]
         spans = [
@@ -206,22 +206,21 @@ class DigitReader:
             for b in cuts[i + 1 :]
             if 0.12 * height <= b - a <= 1.3 * height and (a, b) != (cuts[0], cuts[-1])
         ]
-        if not spans:
-            return [mark]
         pieces = [_piece(mark, a, b) for a, b in spans]
-        chances = self._sureness([piece.ink for piece in pieces])
         # best[b]: the surest way to read the ink left of column b.
-        best: dict[int, tuple[float, list[Mark]]] = {cuts[0]: (1.0, [])}
-        for b in cuts[1:]:
-            ways = [
-                (best[a][0] * chance, [*best[a][1], piece])
-                for (a, end), piece, chance in zip(spans, pieces, chances, strict=True)
-                if end == b and a in best
-            ]
-            if ways:
-                best[b] = max(ways, key=lambda way: way[0])
-        chance, parts = best.get(cuts[-1], (0.0, [mark]))
-        return parts if chance > max(2 * score, 0.3) else [mark]
+        best: dict[int, tuple[float, list[Mark]]] = {0: (1.0, [])}
+        for (a, b), piece, sure in sorted(
+            zip(spans, pieces, self._sureness([piece.ink for piece in pieces]), strict=True),
+            key=lambda span: span[0],
+        ):
+            if a in best and sure >= _SURE and piece.box[3] >= 0.6 * height:
+                chance = best[a][0] * float(sure)
+                if chance > best.get(b, (0.0, []))[0]:
+                    best[b] = chance, [*best[a][1], piece]
+        _, parts = best.get(cuts[-1], (0.0, []))
+        # Stems of letters are not digits: 1s alone do not make a number.
+        thin = sum(piece.box[2] < 0.35 * piece.box[3] for piece in parts)
+        return parts if 2 * thin <= len(parts) and parts else [mark]
 
     def _reading(self, lines: list[list[Mark]], scale: float) -> Reading:
         """Judge all marks and write down those that are digits."""
@@ -303,14 +302,19 @@ def _close(left: Mark, right: Mark, height: float) -> bool:
 
 
 def _cuts(ink: FloatImage) -> list[int]:
-    """Return columns where a stroke between two digits may be cut: where there is little ink."""
+    """Return columns where touching digits may be cut: one thin stroke, or nothing, crosses."""
+    mask = (ink > 0.5).astype(np.int8)
+    crossings = (np.diff(mask, axis=0, prepend=0) == 1).sum(axis=0)
     profile = ink.sum(axis=0)
     width = len(profile)
+    thin = 2.0 * max(1.0, stroke_width(ink))
     radius = max(1, width // 40)
     cuts = [
         x
         for x in range(radius, width - radius)
         if profile[x] == profile[x - radius : x + radius + 1].min()
+        and crossings[x] <= 1
+        and profile[x] <= thin
     ]
     thinned: list[int] = []
     for x in sorted(cuts, key=lambda x: float(profile[x])):
@@ -320,8 +324,12 @@ def _cuts(ink: FloatImage) -> list[int]:
 
 
 def _piece(mark: Mark, left: int, right: int) -> Mark:
-    x, y, _, h = mark.box
-    return Mark((x + left, y, right - left, h), np.ascontiguousarray(mark.ink[:, left:right]))
+    """Return what a mark has between two columns, boxed anew."""
+    x, y, _, _ = mark.box
+    ink = np.ascontiguousarray(mark.ink[:, left:right])
+    inner = ink_box(ink) or (0, 0, right - left, mark.box[3])
+    a, b, w, h = inner
+    return Mark((x + left + a, y + b, w, h), ink[b : b + h, a : a + w], mark.level)
 
 
 def _spaced(characters: list[str], boxes: list[Box]) -> str:
