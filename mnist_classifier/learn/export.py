@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import ModelError, OutputError
+from mnist_classifier.learn.datasets import CLASSES, NAMES, SIDE, load_dataset, prepare
 from mnist_classifier.learn.nondigits import softmax_or_nothing
+from mnist_classifier.learn.runs import Run
 
 Floats = npt.NDArray[np.float32]
 
 CARD_KEY = "mnist_classifier.card"
-SIDE = 28
-CLASSES = 10
 BATCH_SIZES = (1, 7, 1000)
 TOLERANCE = 1e-5
 REFUSED_SHARE = 0.003
@@ -250,3 +250,78 @@ def _silence() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@dataclass(frozen=True)
+class Export:
+    """What `export_run` wrote."""
+
+    path: Path
+    difference: float | None
+    """The largest difference between Keras's and ONNX's probabilities; None for LiteRT."""
+
+
+def export_run(
+    folder: Path, output: Path | None = None, form: str = "onnx", data_dir: Path | None = None
+) -> Export:
+    """Export a run's network, calibrated on the run's own validation images.
+
+    Args:
+        folder: A run folder.
+        output: The file to write; ``digits.onnx`` or ``digits.tflite`` in the run when left out.
+        form: ``"onnx"`` or ``"litert"``.
+        data_dir: Where the run's data set lies; where the run found it when left out.
+
+    Raises:
+        RunError: The run folder is incomplete or damaged.
+        DataError: The run's images cannot be had again.
+        ModelError: The network is not one that reads digits, or cannot be converted.
+        OutputError: The file cannot be written.
+    """
+    run = Run(folder)
+    config, metrics = run.load_json("config.json"), run.load_json("metrics.json")
+    network, knows_nondigits = logits_network(run.load_model())
+    if form == "litert":
+        path = output or folder / "digits.tflite"
+        write_litert(path, network)
+        return Export(path, None)
+    name = config.get("dataset")
+    if data_dir is None and config.get("data_dir"):
+        data_dir = Path(config["data_dir"])
+    dataset = load_dataset(name if name in NAMES else None, data_dir)
+    validation = prepare(dataset, int(config["seed"])).validation
+    images = validation.x.reshape(-1, SIDE, SIDE)
+    logits = predict_logits(network, images)
+    calibration = calibrate(logits, validation.labels, knows_nondigits)
+    card = {
+        "input": "images: float32 (n, 28, 28), 0 paper to 1 ink, normalised like MNIST",
+        "output": "logits: float32 (n, 10); divide by temperature, then softmax",
+        "labels": list(range(CLASSES)),
+        "temperature": calibration.temperature,
+        "refusal": {
+            "measure": calibration.measure,
+            "threshold": calibration.threshold,
+            "validation_share_refused": REFUSED_SHARE,
+        },
+        "data": {key: config.get(key) for key in ("dataset", "sha256")},
+        "recipe": config.get("recipe"),
+        "seed": config["seed"],
+        "parameters": int(network.count_params()),
+        **{
+            key: metrics[key]
+            for key in (
+                "train_size",
+                "validation_size",
+                "test_size",
+                "test_accuracy",
+                "test_accuracy_interval",
+                "epochs",
+            )
+            if key in metrics
+        },
+    }
+    content = to_onnx(network, card)
+    difference = prove_agreement(network, content, images)
+    path = output or folder / "digits.onnx"
+    write_model(path, content, card)
+    return Export(path, difference)

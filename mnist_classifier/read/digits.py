@@ -209,15 +209,20 @@ def _cut_out(
 
 
 def _is_frame(mark: Mark, shape: tuple[int, ...]) -> bool:
-    """Tell a photo's dark edge or a drawn frame from ink: it follows the picture's border."""
+    """Tell a photo's dark edge or a drawn frame from ink: it runs along the picture's border."""
     x, y, w, h = mark.box
     height, width = shape
     if min(height, width) <= 2 * _SMALL_SIDE:
         return False
-    touches = (x <= 0) + (y <= 0) + (x + w >= width) + (y + h >= height)
-    long_side = w >= 0.95 * width or h >= 0.95 * height
+    sides = [
+        (mark.ink[: 3 - y].max(axis=0, initial=0) if y <= 2 else None, width),
+        (mark.ink[height - 3 - y :].max(axis=0, initial=0) if y + h >= height - 2 else None, width),
+        (mark.ink[:, : 3 - x].max(axis=1, initial=0) if x <= 2 else None, height),
+        (mark.ink[:, width - 3 - x :].max(axis=1, initial=0) if x + w >= width - 2 else None, height),
+    ]
+    touched = [(float((edge > 0.5).sum()), side) for edge, side in sides if edge is not None]
     sliver = min(w / width, h / height) <= 0.01 and max(w, h) > 3 * min(w, h)
-    return touches >= 3 or (touches >= 1 and (long_side or sliver))
+    return any(covered >= 0.5 * side for covered, side in touched) or (bool(touched) and sliver)
 
 
 def merge(marks: list[Mark]) -> Mark:
