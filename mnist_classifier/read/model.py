@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ from mnist_classifier.errors import ModelError
 CARD_KEY = "mnist_classifier.card"
 CLASSES = 10
 
+_CHUNK = 128
 _MAX_BYTES = 256 * 1024 * 1024
 _EXPECTED = (
     "expected an ONNX file made by  mnist export: "
@@ -43,7 +45,7 @@ class Model:
 
         Args:
             path: A file made by ``mnist export``; the shipped model when left out.
-            threads: Threads for one call; as many as processors, at most 4, when left out.
+            threads: Threads for a call with many images; as many as processors when left out.
 
         Raises:
             ModelError: The file is missing, damaged, or another network.
@@ -52,7 +54,10 @@ class Model:
 
         name, content = _read(path)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(4, os.cpu_count() or 1)
+        # Many images are shared out in chunks that fit a core's cache: quicker than several
+        # threads within each operation, and one image then waits for no other thread.
+        options.intra_op_num_threads = 1
+        self._threads = threads or os.cpu_count() or 1
         options.log_severity_level = 4  # what is wrong, the exception says
         try:
             self._session = onnxruntime.InferenceSession(
@@ -73,6 +78,13 @@ class Model:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""
         if len(images) == 0:
             return np.empty((0, CLASSES), np.float32)
+        if len(images) <= _CHUNK:
+            return self._run(images)
+        chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return np.concatenate(list(pool.map(self._run, chunks)))
+
+    def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         outputs: list[Any] = self._session.run(["logits"], {"images": images})
         return np.asarray(outputs[0], np.float32)
 

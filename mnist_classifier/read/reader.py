@@ -99,7 +99,7 @@ class DigitReader:
             threshold: What scores below is refused as no digit, in [0, 1]; 0 refuses nothing;
                 the model's own when left out.
             max_pixels: Pictures with more pixels are refused before they are decoded.
-            threads: Threads for one call of the network; chosen by the machine when left out.
+            threads: Threads for many images; as many as processors when left out.
 
         Raises:
             ModelError: The model file is missing, damaged, or another network.
