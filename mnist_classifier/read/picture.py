@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Union
 
@@ -25,6 +26,7 @@ _MAX_BYTES = 256 * 1024 * 1024
 _HALF_SIZE_ABOVE = 6_000_000
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
+_ORIENTATION = 0x0112
 
 
 def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrImage, float]:
@@ -92,8 +94,7 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
         decoded = _decode(content, _HALF if halve else cv2.IMREAD_COLOR, name)
         return np.asarray(decoded, np.uint8), (2.0 if halve else 1.0)
     decoded = _decode(content, cv2.IMREAD_UNCHANGED, name)
-    if b"eXIf" in content or b"EXIF" in content:
-        decoded = _turn_upright(decoded, content, name)
+    decoded = _turn_upright(decoded, _exif_orientation(content))
     return _to_bgr(_to_8_bits(decoded, name), rgb=False), 1.0
 
 
@@ -118,19 +119,35 @@ def _decode(content: bytes, flags: int, name: str) -> npt.NDArray[np.generic]:
     return decoded
 
 
+def _exif_orientation(content: bytes) -> int:
+    """Return the orientation, 1 to 8, that a PNG's or WebP's EXIF block states; 1 without one."""
+    block = max(content.find(b"eXIf"), content.find(b"EXIF"))
+    for order, magic in (("<", b"II*\x00"), (">", b"MM\x00*")):
+        start = content.find(magic, block, block + 24)
+        if block < 0 or start < 0:
+            continue
+        try:
+            (first,) = struct.unpack_from(order + "I", content, start + 4)
+            (count,) = struct.unpack_from(order + "H", content, start + first)
+            for entry in range(min(count, 100)):
+                tag, _, _, value = struct.unpack_from(
+                    order + "HHIH", content, start + first + 2 + 12 * entry
+                )
+                if tag == _ORIENTATION:
+                    return int(value) if 1 <= value <= 8 else 1
+        except struct.error:  # cut short: as good as none
+            return 1
+    return 1
+
+
 def _turn_upright(
-    decoded: npt.NDArray[np.generic], content: bytes, name: str
+    picture: npt.NDArray[np.generic], orientation: int
 ) -> npt.NDArray[np.generic]:
-    """Honour EXIF rotation, which OpenCV does only where it drops the alpha channel."""
-    upright = _decode(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, name)
-    if decoded.ndim == 2 or decoded.shape[2] < 4:
-        return upright
-    for mirrored in (decoded, decoded[:, ::-1]):
-        for turns in range(4):
-            turned = np.rot90(mirrored, turns)
-            if np.array_equal(turned[:, :, :3], upright):
-                return turned
-    return decoded
+    """Honour EXIF's orientation, which OpenCV does not where it keeps the alpha channel."""
+    if orientation in (2, 4, 5, 7):
+        picture = picture[:, ::-1]
+    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[orientation]
+    return np.rot90(picture, turns)
 
 
 def _not_a_picture(name: str) -> PictureError:
