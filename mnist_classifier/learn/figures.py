@@ -48,7 +48,7 @@ def history_figure(
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.add_subplot()
     epochs = range(1, len(training) + 1)
-    axes.plot(epochs, training, "o-", color=TRAINING_COLOUR, label="training")
+    axes.plot(epochs, training, "o-", color=TRAINING_COLOUR, label="training, while learning")
     axes.plot(epochs, validation, "s--", color=VALIDATION_COLOUR, label="validation")
     if best_epoch is not None:
         axes.axvline(

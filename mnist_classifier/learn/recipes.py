@@ -13,11 +13,16 @@ FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
 
 
 def dnn_layers() -> list[keras.layers.Layer]:
-    """Return the default network: nothing but ``Dense`` layers, 784 pixels in, 10 digits out."""
+    """Return the default network: 784 pixels in, ``Dense`` layers, ten probabilities out.
+
+    While it trains, a tenth of the pixels is blanked (dropout: Srivastava 2014); a trained
+    network answers by its ``Dense`` layers alone.
+    """
     return [
         layers.Input((784,)),
+        layers.Dropout(0.1),
         layers.Dense(512, activation="relu"),
-        layers.Dense(256, activation="relu"),
+        layers.Dense(128, activation="relu"),
         layers.Dense(10, activation="softmax"),
     ]
 
@@ -35,7 +40,6 @@ class Recipe:
         learning_rate: Adam's highest, reached after ``warmup`` of all steps, then falling
             along a cosine (Loshchilov and Hutter, SGDR, 2017).
         warmup: Share of all steps, 0 to 1.
-        weight_decay: Decoupled from the gradient (Loshchilov and Hutter, AdamW, 2019).
         steps_per_execution: Training steps that Keras runs between two looks at callbacks.
     """
 
@@ -46,7 +50,6 @@ class Recipe:
     batch_size: int
     learning_rate: float
     warmup: float
-    weight_decay: float
     steps_per_execution: int
 
     def adapted(self, train_size: int, epochs: int | None, batch_size: int | None) -> Recipe:
@@ -78,11 +81,10 @@ class Recipe:
 DNN = Recipe(
     name="dnn",
     layers=dnn_layers,
-    epochs=8,
+    epochs=7,
     patience=5,
-    batch_size=256,
-    learning_rate=4e-3,
+    batch_size=128,
+    learning_rate=3e-3,
     warmup=0.1,
-    weight_decay=0.05,
     steps_per_execution=32,
 )

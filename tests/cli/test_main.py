@@ -1,0 +1,96 @@
+import subprocess
+import sys
+
+import pytest
+
+from mnist_classifier import __version__
+from mnist_classifier.cli import main
+from tests.conftest import ROOT
+
+
+def run(*arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return left.value.code, *capsys.readouterr()
+
+
+def test_help_lists_the_verbs(capsys):
+    code, out, _ = run("--help", capsys=capsys)
+    assert code == 0
+    assert "train" in out
+    assert "evaluate" in out
+
+
+def test_without_arguments_it_helps(capsys):
+    code, out, err = run(capsys=capsys)
+    assert code == 2
+    assert "Usage" in out + err
+    assert "error" not in err
+
+
+def test_version(capsys):
+    assert run("--version", capsys=capsys)[:2] == (0, f"mnist {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--epochs", "0"], "epochs 0 makes no sense"),
+        (["train", "--epochs", "many"], "--epochs"),
+        (["train", "--batch-size", "-1"], "batch size -1"),
+        (["train", "--dataset", "cifar"], "'cifar'; expected one of mnist"),
+        (["train", "--dataset", "mnist"], "--data-dir"),
+        (["train", "--data-dir", "nowhere"], "nowhere does not exist"),
+        (["train", "--colour"], "No such option: --colour"),
+        (["train", "--output", "."], "exists already"),
+        (["evaluate", "nowhere"], "expected a run folder made by mnist train"),
+        (["evaluate"], "Missing argument"),
+        (["learn"], "No such command 'learn'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*arguments, capsys=capsys)
+    assert code == 2
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "mnist_classifier", "--help"],
+        ["-m", "mnist_classifier", "train", "--help"],
+        ["mnist_images_classification.py", "--help"],
+    ],
+)
+def test_help_loads_nothing_heavy(command):
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = {command[-2:]!r} if {command[0]!r} != '-m' else ['mnist', *{command[2:]!r}]\n"
+        "try:\n"
+        f"    {'runpy.run_module' if command[0] == '-m' else 'runpy.run_path'}"
+        f"({(command[1] if command[0] == '-m' else command[0])!r}, run_name='__main__')\n"
+        "except SystemExit as left:\n"
+        "    assert left.code == 0, left.code\n"
+        "heavy = {'tensorflow', 'keras', 'jax', 'sklearn', 'matplotlib', 'numpy', 'pandas'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+def test_a_missing_extra_is_one_line_that_helps(tmp_path):
+    # An import system in which TensorFlow does not exist, as after a base install.
+    code = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "tensorflow" else find(name, *rest)
+from mnist_classifier.cli import main
+main(["train"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert 'pip install ".[train]"' in done.stderr

@@ -1,0 +1,216 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from mnist_classifier.cli import main
+from tests.conftest import ROOT
+
+FIGURES = ["accuracy.png", "example.png", "loss.png"]
+FILES = sorted([*FIGURES, "config.json", "history.csv", "metrics.json", "model.keras"])
+
+
+def train(*arguments):
+    with pytest.raises(SystemExit) as left:
+        main(["train", "--no-show", *map(str, arguments)])
+    return left.value.code
+
+
+def load(run, name):
+    return json.loads((run / name).read_text())
+
+
+@pytest.fixture(scope="module")
+def sample_run(tmp_path_factory):
+    """A run of the main job: no network, no data, nothing asked but where to save."""
+    output = tmp_path_factory.mktemp("runs") / "run"
+    assert train("--output", output) == 0
+    return output
+
+
+def test_the_run_folder_is_complete(sample_run):
+    assert sorted(path.name for path in sample_run.iterdir()) == FILES
+    for name in FIGURES:
+        assert (sample_run / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_say_what_was_measured_and_on_what(sample_run, sample):
+    metrics = load(sample_run, "metrics.json")
+    assert metrics["dataset"] == "sample"
+    assert "5,000" in metrics["note"]
+    assert (metrics["train_size"], metrics["validation_size"], metrics["test_size"]) == (
+        3600,
+        400,
+        1000,
+    )
+    low, high = metrics["test_accuracy_interval"]
+    assert low < metrics["test_accuracy"] < high
+    assert 0.05 < metrics["random_accuracy"] < 0.15
+    assert metrics["seed"] == 0
+    assert metrics["epochs"] >= metrics["best_epoch"] >= 1
+    assert metrics["fit_seconds"] > 0
+    assert not metrics["interrupted"]
+    # A floor and a ceiling: 5,000 images teach much, and nothing near perfection.
+    assert 0.92 < metrics["test_accuracy"] < 0.99
+
+
+def test_saved_metrics_are_those_of_the_saved_model(sample_run, sample):
+    model = keras.models.load_model(sample_run / "model.keras")
+    x = sample.test_images.reshape(-1, 784) / np.float32(255)
+    by_hand = np.mean(model.predict(x, verbose=0).argmax(axis=1) == sample.test_labels)
+    assert load(sample_run, "metrics.json")["test_accuracy"] == pytest.approx(by_hand)
+
+
+def test_config_can_repeat_the_run(sample_run, sample):
+    config = load(sample_run, "config.json")
+    assert config["recipe"]["name"] == "dnn"
+    assert config["dataset"] == "sample"
+    assert config["sha256"] == list(sample.sha256())
+    assert {"keras", "tensorflow", "python", "numpy"} <= set(config["versions"])
+
+
+def test_history_has_a_row_an_epoch(sample_run):
+    rows = list(csv.DictReader((sample_run / "history.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+    assert len(rows) == load(sample_run, "metrics.json")["epochs"]
+    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy"}
+
+
+def test_evaluate_scores_the_saved_run_alike(sample_run, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", str(sample_run)])
+    out = capsys.readouterr().out
+    assert left.value.code == 0
+    metrics = load(sample_run, "metrics.json")
+    assert f"{metrics['test_accuracy']:.2%} of 1,000 unseen images" in out
+    assert f"{metrics['test_loss']:.5f}" in out
+    assert "SAMPLE" in out
+
+
+def test_evaluate_on_other_images(sample_run, small_dir, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", str(sample_run), "--data-dir", str(small_dir), "--quiet"])
+    out = capsys.readouterr().out
+    assert left.value.code == 0
+    assert "of 50 unseen images" in out
+    assert "SAMPLE" not in out
+
+
+def test_evaluate_refuses_images_that_the_run_has_seen(sample_run, capsys, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    for path in sample_run.iterdir():
+        (full / path.name).write_bytes(path.read_bytes())
+    config = load(full, "config.json")
+    (full / "config.json").write_text(json.dumps({**config, "dataset": "mnist"}))
+    with pytest.raises(SystemExit) as left:
+        main(["evaluate", str(full), "--dataset", "sample"])
+    assert left.value.code == 2
+    assert "of which the sample is a part" in capsys.readouterr().err
+
+
+def test_options_reach_the_training(small_dir, tmp_path, capsys):
+    output = tmp_path / "run"
+    arguments = ("--data-dir", small_dir, "--epochs", 2, "--batch-size", 7, "--seed", 9)
+    assert train(*arguments, "--output", output) == 0
+    config = load(output, "config.json")
+    assert (config["recipe"]["epochs"], config["recipe"]["batch_size"]) == (2, 7)
+    assert load(output, "metrics.json")["epochs"] == 2
+    out = capsys.readouterr().out
+    assert str(small_dir) in out.replace("\n", "").replace(" ", "")
+    assert "SAMPLE" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_environment_names_the_folder_too(small_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_DATA_DIR", str(small_dir))
+    assert train("--epochs", 1, "--output", tmp_path / "run") == 0
+    assert load(tmp_path / "run", "metrics.json")["dataset"] == "custom"
+
+
+def test_quiet_prints_the_result_alone(small_dir, tmp_path, capsys):
+    assert train("--data-dir", small_dir, "--epochs", 1, "--quiet", "--output", tmp_path / "r") == 0
+    lines = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "]
+    assert lines == ["Test loss", "Test accuracy", "Random", "Saved in"]
+
+
+def test_two_runs_of_one_second_do_not_meet(small_dir, tmp_path):
+    command = [sys.executable, "-m", "mnist_classifier", "train", "-q", "--epochs", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = [
+        subprocess.Popen([*command, "--data-dir", small_dir], cwd=tmp_path, env=environment)
+        for _ in range(2)
+    ]
+    assert [process.wait() for process in started] == [0, 0]
+    runs = list((tmp_path / "runs").iterdir())
+    assert len(runs) == 2
+    assert all(sorted(path.name for path in run.iterdir()) == FILES for run in runs)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_saves_what_was_learned(small_dir, tmp_path):
+    output = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "mnist_images_classification.py", "--data-dir", small_dir]
+        + ["--epochs", "10000", "--batch-size", "4", "--output", output],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.split()[:1] == ["2"]:  # the second epoch is over, the third under way
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "interrupted" in out
+    assert sorted(path.name for path in output.iterdir()) == FILES
+    metrics = load(output, "metrics.json")
+    assert metrics["interrupted"]
+    assert metrics["epochs"] >= 2
+    assert metrics["test_size"] == 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's way of opening pictures")
+def test_with_a_display_figures_open_and_training_does_not_wait(small_dir, tmp_path):
+    opened = tmp_path / "opened"
+    viewer = tmp_path / "bin" / "xdg-open"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" >> {opened}\nexec sleep 30\n')
+    viewer.chmod(0o755)
+    began = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "mnist_classifier", "train", "-q", "--data-dir", small_dir]
+        + ["--epochs", "1", "--output", tmp_path / "run"],
+        cwd=ROOT,
+        env={**os.environ, "DISPLAY": ":99", "PATH": f"{viewer.parent}:{os.environ['PATH']}"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    assert time.monotonic() - began < 30, "training waited for a viewer to be closed"
+    assert sorted(Path(line).name for line in opened.read_text().split()) == FIGURES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_every_back_end_learns_the_sample(tmp_path, backend):
+    pytest.importorskip(backend)
+    output = tmp_path / "run"
+    subprocess.run(
+        [sys.executable, "-m", "mnist_classifier", "train", "--quiet", "--output", output],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+    )
+    assert load(output, "metrics.json")["test_accuracy"] > 0.92
+    assert backend in load(output, "config.json")["versions"]

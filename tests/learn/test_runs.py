@@ -1,0 +1,105 @@
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from mnist_classifier.errors import OutputError, RunError
+from mnist_classifier.learn.runs import Run, new_run
+from tests.conftest import ROOT
+
+
+def test_an_existing_folder_is_left_as_it_is(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(OutputError, match="exists already"), new_run(tmp_path, "dnn"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = set()
+    for _ in range(5):
+        with new_run(None, "dnn") as run:
+            run.save_json("config.json", {})
+        paths.add(run.path)
+    assert len(paths) == 5
+    assert all(path.parent.name == "runs" and path.name.startswith("dnn-") for path in paths)
+
+
+def test_an_empty_folder_does_not_stay_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_run(tmp_path / "new", "dnn"):
+        raise ZeroDivisionError
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_with_something_in_it_stays_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_run(tmp_path / "new", "dnn") as run:
+        run.save_json("config.json", {"seed": 1})
+        raise ZeroDivisionError
+    assert json.loads((tmp_path / "new" / "config.json").read_text()) == {"seed": 1}
+
+
+def test_a_file_in_the_way_of_the_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(OutputError, match="cannot be made"),
+        new_run(tmp_path / "file" / "x", "dnn"),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs resource limits")
+def test_no_room_is_found_before_training(tmp_path):
+    # A limit on file size refuses what a full disk would, with an OSError as well.
+    code = f"""
+import resource, signal, pathlib
+from mnist_classifier.learn.runs import Run
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+Run(pathlib.Path({str(tmp_path)!r})).reserve(4 << 20)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "OutputError" in done.stderr
+    assert "free some" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def small_model():
+    return keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, activation="softmax")])
+
+
+def test_a_model_comes_back_as_it_was_saved(tmp_path):
+    model, run = small_model(), Run(tmp_path)
+    run.save_model(model)
+    for saved, loaded in zip(model.get_weights(), run.load_model().get_weights(), strict=True):
+        assert (saved == loaded).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no zip", "cut"])
+def test_a_missing_or_damaged_model_is_refused(tmp_path, content):
+    run = Run(tmp_path)
+    if content is not None:
+        run.save_model(small_model())
+        path = tmp_path / "model.keras"
+        path.write_bytes(path.read_bytes()[:-300] if content == "cut" else content)
+    with pytest.raises(RunError, match=r"model\.keras is (missing|damaged)"):
+        run.load_model()
+
+
+def test_a_model_that_carries_code_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((784,)), keras.layers.Lambda(lambda x: x)])
+    run = Run(tmp_path)
+    run.save_model(model)
+    with pytest.raises(RunError, match="cannot be loaded"):
+        run.load_model()
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{"])
+def test_a_damaged_config_is_refused(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(RunError, match=r"config\.json"):
+        Run(tmp_path).load_json("config.json")

@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from mnist_classifier.learn.datasets import Part, Splits, Targets, load_dataset, one_hot, prepare
+from mnist_classifier.learn.recipes import DNN
+from mnist_classifier.learn.training import build, compile_model, fit
+
+
+@pytest.fixture
+def splits(small_dir):
+    return prepare(load_dataset(data_dir=small_dir), seed=0)
+
+
+def encoded(splits):
+    return Targets(one_hot(splits.train.labels), one_hot(splits.validation.labels))
+
+
+def compiled(recipe, splits, seed=0):
+    keras.utils.set_random_seed(seed)
+    model = build(recipe)
+    compile_model(model, recipe, len(splits.train))
+    return model
+
+
+RECIPE = replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)
+
+
+def test_it_learns_and_records_every_epoch(splits):
+    model = compiled(RECIPE, splits)
+    training = fit(model, RECIPE, splits, encoded(splits))
+    assert set(training.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert all(len(values) == training.epochs == 6 for values in training.history.values())
+    assert training.history["val_accuracy"][-1] > 0.9
+    assert not training.interrupted
+
+
+def test_reported_loss_is_of_the_softmaxs_probabilities(splits):
+    model = compiled(RECIPE, splits)
+    training = fit(model, replace(RECIPE, epochs=1), splits, encoded(splits))
+    p = model.predict(splits.validation.x, verbose=0).astype(np.float64)
+    y = encoded(splits).validation
+    by_hand = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    assert training.history["val_loss"][0] == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_reported_accuracy_is_argmaxs(splits):
+    model = compiled(RECIPE, splits)
+    training = fit(model, replace(RECIPE, epochs=1), splits, encoded(splits))
+    answers = model.predict(splits.validation.x, verbose=0).argmax(axis=1)
+    assert training.history["val_accuracy"][0] == pytest.approx(
+        np.mean(answers == splits.validation.labels), abs=1e-6
+    )
+
+
+def test_early_stopping_keeps_the_best_epoch(splits):
+    # Validation labels that training contradicts: the first epoch is the best, all later worse.
+    wrong = Splits(
+        splits.train,
+        Part(splits.validation.x, (splits.validation.labels + 1) % 10),
+        splits.test,
+    )
+    recipe = replace(RECIPE, epochs=50, patience=2)
+    model = compiled(recipe, wrong)
+    training = fit(model, recipe, wrong, encoded(wrong))
+    losses = training.history["val_loss"]
+    assert training.epochs < 50
+    assert training.best_epoch == int(np.argmin(losses)) + 1
+    assert training.epochs == training.best_epoch + 2
+    kept, _ = model.evaluate(wrong.validation.x, one_hot(wrong.validation.labels), verbose=0)
+    assert kept == pytest.approx(min(losses), rel=1e-4)
+
+
+class CtrlC(keras.callbacks.Callback):
+    """Interrupts in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_ctrl_c_keeps_what_was_learned(splits, epoch):
+    model = compiled(RECIPE, splits)
+    training = fit(model, RECIPE, splits, encoded(splits), [CtrlC(epoch)])
+    assert training.interrupted
+    assert training.epochs == epoch
+    if epoch == 0:
+        assert training.best_epoch is None
+        return
+    assert all(len(values) == epoch for values in training.history.values())
+    kept, _ = model.evaluate(splits.validation.x, one_hot(splits.validation.labels), verbose=0)
+    assert kept == pytest.approx(min(training.history["val_loss"]), rel=1e-4)
+
+
+def test_the_learning_rate_rises_and_falls_to_a_hundredth(splits):
+    model = compiled(replace(RECIPE, warmup=0.25), splits)
+    steps = 6 * -(-len(splits.train) // 16)
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(steps + 1)]
+    assert np.argmax(rates) == round(0.25 * steps)
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[-1] == pytest.approx(1e-5, rel=1e-3)
