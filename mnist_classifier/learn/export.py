@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def logits_network(model: keras.Model) -> tuple[keras.Model, bool]:
     if activation is softmax_or_nothing:
         body = keras.Model(model.inputs, last.input)
         return keras.Model(images, body(x)), True
-    if activation is keras.activations.softmax:
+    if activation is keras.activations.softmax or isinstance(last, keras.layers.Softmax):
         # The logarithm of probabilities is a logit like any other: softmax gives them back.
         return keras.Model(images, keras.ops.log(keras.ops.maximum(model(x), 1e-37))), False
     raise ModelError(
@@ -137,6 +138,7 @@ def to_onnx(network: keras.Model, card: Mapping[str, Any]) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "network.onnx"
+        predict_logits(network, np.zeros((1, SIDE, SIDE), np.float32))  # Keras asks for one call
         network.export(path, format="onnx", verbose=False)
         model = onnx.load(path)
     graph = model.graph
@@ -246,7 +248,8 @@ def _silence() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the converters use of NumPy
             yield
     finally:
         logging.disable(before)

@@ -125,4 +125,4 @@ def test_the_saved_network_can_be_loaded_and_exported(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.layers[-1].activation is softmax_or_nothing
-    assert loaded.count_params() == 165_026
+    assert loaded.count_params() == 164_386
