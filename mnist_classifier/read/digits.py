@@ -115,7 +115,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     Returns:
         The marks, in no particular order; empty where there is nothing but paper.
     """
-    faintest = min(max(_FAINTEST_INK, 5 * _grain(strength)), 3 * _FAINTEST_INK)
+    faintest = max(_FAINTEST_INK, 5 * _grain(strength))
     if float(strength.max()) < 2 * faintest:
         return []
     overall = _level(strength[strength > faintest])

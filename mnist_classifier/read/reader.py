@@ -163,12 +163,15 @@ class DigitReader:
         labels = probabilities.argmax(axis=1)
         return Judgement(labels, probabilities, confidences, scores >= self.threshold, scores)
 
-    def _sureness(self, inks: list[FloatImage]) -> npt.NDArray[np.float64]:
+    def _judge_inks(self, inks: list[FloatImage]) -> Judgement:
+        """Normalise and judge; no inks, no judgements."""
+        images = [normalise(ink) for ink in inks]
+        return self._judge(np.stack(images) if images else np.empty((0, SIDE, SIDE), np.float32))
+
+    def _sureness(self, inks: list[FloatImage]) -> Floats:
         """Return how surely each ink is one digit: P(a digit) · P(its label)."""
-        if not inks:
-            return np.empty(0)
-        judged = self._judge(np.stack([normalise(ink) for ink in inks]))
-        return (judged.scores * judged.confidences).astype(np.float64)
+        judged = self._judge_inks(inks)
+        return judged.scores * judged.confidences
 
     def _settle(self, line: list[Mark]) -> list[Mark]:
         """Join and part the marks of a line so that the network is surest of the whole.
@@ -207,20 +210,19 @@ class DigitReader:
             if 0.12 * height <= b - a <= 1.3 * height and (a, b) != (cuts[0], cuts[-1])
         ]
         pieces = [_piece(mark, a, b) for a, b in spans]
+        judged = self._judge_inks([piece.ink for piece in pieces])
+        sureness = judged.scores * judged.confidences
         # best[b]: the surest way to read the ink left of column b.
-        best: dict[int, tuple[float, list[Mark]]] = {0: (1.0, [])}
-        for (a, b), piece, sure in sorted(
-            zip(spans, pieces, self._sureness([piece.ink for piece in pieces]), strict=True),
-            key=lambda span: span[0],
-        ):
-            if a in best and sure >= _SURE and piece.box[3] >= 0.6 * height:
-                chance = best[a][0] * float(sure)
+        best: dict[int, tuple[float, list[int]]] = {0: (1.0, [])}
+        for i, (a, b) in sorted(enumerate(spans), key=lambda numbered: numbered[1]):
+            if a in best and sureness[i] >= _SURE and pieces[i].box[3] >= 0.6 * height:
+                chance = best[a][0] * float(sureness[i])
                 if chance > best.get(b, (0.0, []))[0]:
-                    best[b] = chance, [*best[a][1], piece]
+                    best[b] = chance, [*best[a][1], i]
         _, parts = best.get(cuts[-1], (0.0, []))
-        # Stems of letters are not digits: 1s alone do not make a number.
-        thin = sum(piece.box[2] < 0.35 * piece.box[3] for piece in parts)
-        return parts if 2 * thin <= len(parts) and parts else [mark]
+        # The stems of a letter look like ones: where these are many, it is no number.
+        ones = sum(int(judged.labels[i]) == 1 for i in parts)
+        return [pieces[i] for i in parts] if 2 * ones < len(parts) else [mark]
 
     def _reading(self, lines: list[list[Mark]], scale: float) -> Reading:
         """Judge all marks and write down those that are digits."""
@@ -233,7 +235,7 @@ class DigitReader:
         speck = heights < np.where(judged.accepted, _SPECK, 0.5) * height
         accepted = judged.accepted & ~speck
         foreign = ~judged.accepted & ~speck
-        if not accepted.any() or foreign.sum() > accepted.sum():
+        if not accepted.any() or 2 * foreign.sum() > accepted.sum():
             score = float(judged.scores[int(areas.argmax())])
             return Reading(
                 "", (), f"no digit: the ink scores {score:.2f}, threshold {self.threshold:.2f}"
