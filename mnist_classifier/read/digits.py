@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]
 Labels = npt.NDArray[np.int32]
 
 # Ink is looked for at this size: enough for a sheet of small digits, little enough to be quick.
-_LONGEST_SIDE = 2000
+_LONGEST_SIDE = 1600
 _SMALL_SIDE = 48
 # Of the 255 levels between black and white.
 _FAINTEST_INK = 14.0
@@ -59,16 +59,21 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
     paper = _plain_paper(picture)
     if paper is None:
         paper = _paper(picture)
-    darker = cv2.subtract(paper, picture).max(axis=2)
-    lighter = cv2.subtract(picture, paper).max(axis=2)
+    darker = _strongest_channel(cv2.subtract(paper, picture))
+    lighter = _strongest_channel(cv2.subtract(picture, paper))
     if _weight(lighter) > _weight(darker):
         darker, lighter = lighter, darker
     return darker.astype(np.float32) - lighter, scale
 
 
+def _strongest_channel(difference: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    blue, green, red = cv2.split(difference)
+    return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
+
+
 def _weight(difference: npt.NDArray[np.uint8]) -> float:
     """Say how much a difference from paper looks like ink: many pixels, far from the paper."""
-    counts = np.bincount(difference.ravel(), minlength=256).astype(np.float64)
+    counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     levels = np.arange(256.0)
     return float((counts * levels**2)[int(_FAINTEST_INK) :].sum())
 
@@ -130,7 +135,6 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     np.maximum.at(strongest, labels.ravel(), soft.ravel())
     strongest[0] = np.inf
     firm = (strength > _FIRM_SHARE * strongest[labels]).astype(np.uint8)
-    firm = _without_rules(firm)
     marks = _cut_out(strength, firm, faint)
     return [mark for mark in marks if mark.level >= _FAINTEST_PEN * overall]
 
@@ -166,7 +170,9 @@ def _without_rules(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         shape = (1, length) if horizontal else (length, 1)
         widened = cv2.dilate(mask, np.ones((3, 1) if horizontal else (1, 3), np.uint8))
         runs = cv2.morphologyEx(widened, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
-        n, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+        if not runs.any():
+            continue
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
         start, extent = (stats[:, 0], stats[:, 2]) if horizontal else (stats[:, 1], stats[:, 3])
         edge = 0.02 * along
         at_border = (start <= edge).astype(int) + (start + extent >= along - edge)
