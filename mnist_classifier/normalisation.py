@@ -14,7 +14,7 @@ SIDE = 28
 BOX = 20
 """Height and width, in pixels, of the box in which MNIST's digits lie."""
 
-STROKE_WIDTHS = (1.8, 3.5)
+STROKE_WIDTHS = (1.8, 5.0)
 """The pens of most of MNIST's writers, in pixels of the 28×28 image; see `stroke_width`."""
 
 _WORKING_SIDE = 4 * BOX

@@ -29,6 +29,10 @@ _SPECK = 0.35
 # A mark the network is surer of than this is taken as it is.
 _SURE = 0.9
 _MOST_CUTS = 16
+# Pieces in which one digit may lie on the paper.
+_MOST_PIECES = 8
+# Pixels: so small a picture holds one digit.
+_SMALL = 40
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,12 @@ class DigitReader:
         """
         image, file_scale = load_picture(picture, self.max_pixels)
         strength, ink_scale = find_ink(image)
-        marks = join_broken(find_marks(strength))
-        if not marks:
+        pieces = find_marks(strength)
+        if not pieces:
             return Reading("", (), "nothing is written: no ink was found")
+        marks = join_broken(pieces)
+        if len(marks) > 1 and self._is_one_digit(pieces, marks, small=max(image.shape) <= _SMALL):
+            marks = [merge(pieces)]
         lines = [self._settle(line) for line in lines_of(marks)]
         return self._reading(lines, file_scale * ink_scale)
 
@@ -149,6 +156,20 @@ class DigitReader:
             PictureError: The array's shape, type or values are not as above.
         """
         return self._judge(_checked(images))
+
+    def _is_one_digit(self, pieces: list[Mark], marks: list[Mark], small: bool) -> bool:
+        """Tell whether all of a picture's ink is one digit in several pieces.
+
+        So it may be where some piece alone is no digit, or where the picture is too small to
+        hold more than one.
+        """
+        if len(pieces) > _MOST_PIECES:
+            return False
+        whole = merge(pieces)
+        if whole.box[2] > 1.3 * whole.box[3]:
+            return False
+        together, *alone = self._sureness([whole.ink, *(mark.ink for mark in marks)])
+        return bool(together >= 0.5 and (small or min(alone) < 0.5))
 
     def _judge(self, images: Floats) -> Judgement:
         logits = self.model.logits(images).astype(np.float64)
