@@ -203,8 +203,11 @@ def main() -> None:
         row, wrong = read_set(reader, folder)
         rows.append(row)
         mistakes += wrong
-        print(f"{row['set']:22}{row['n']:7}{row['share']:9.2%}  {row['low']:.1%} – "
-              f"{row['high']:.1%}  {row['refused']:7}  {row['digit_error_rate']:12.2%}")  # fmt: skip
+        interval = f"{row['low']:.1%} – {row['high']:.1%}"
+        print(
+            f"{row['set']:22}{row['n']:7}{row['share']:9.2%}  {interval:>14}  "
+            f"{row['refused']:7}  {row['digit_error_rate']:12.2%}"
+        )
     if arguments.mnist:
         for row in mnist_rows(reader, arguments.mnist):
             rows.append(row)

@@ -103,9 +103,7 @@ def main() -> None:
     )
     many = in_turns(
         {
-            "10,000 images, Keras predict": lambda: model.predict(
-                flat, batch_size=1000, verbose=0
-            ),
+            "10,000 images, Keras predict": lambda: model.predict(flat, batch_size=1000, verbose=0),
             "10,000 images, reader": lambda: reader.read_images(batch),
             "matrix product": lambda: a @ b,
         },

@@ -54,7 +54,7 @@ def _resize(ink: FloatImage, width: int, height: int) -> FloatImage:
     shrinks = width * height < ink.shape[0] * ink.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     resized = cv2.resize(ink, (width, height), interpolation=method)
-    return np.clip(resized, 0, 1, dtype=np.float32)
+    return np.asarray(np.clip(resized, 0, 1), np.float32)
 
 
 def _change_stroke(ink: FloatImage, change: float) -> FloatImage:
@@ -62,7 +62,7 @@ def _change_stroke(ink: FloatImage, change: float) -> FloatImage:
     mask = (ink > _INK).astype(np.uint8)
     outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    return np.clip(0.5 + change / 2 - (outside - inside), 0, 1, dtype=np.float32)
+    return np.asarray(np.clip(0.5 + change / 2 - (outside - inside), 0, 1), np.float32)
 
 
 def _bring_stroke_to_mnist(ink: FloatImage) -> FloatImage:
@@ -79,8 +79,7 @@ def _bring_stroke_to_mnist(ink: FloatImage) -> FloatImage:
     if stroke == 0 or abs(target - stroke) < 0.1:
         return ink
     margin = max(0, round((target - stroke) * unit))
-    grown = cv2.copyMakeBorder(ink, *([margin] * 4), cv2.BORDER_CONSTANT, value=0)
-    changed = _change_stroke(grown.astype(np.float32), (target - stroke) * unit)
+    changed = _change_stroke(np.pad(ink, margin), (target - stroke) * unit)
     box = ink_box(changed)
     if box is None:
         return ink

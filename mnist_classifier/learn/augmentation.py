@@ -97,7 +97,7 @@ def vary_writing(
     Returns:
         A copy, with the changed digits normalised again.
     """
-    varied = images.copy()
+    varied: npt.NDArray[np.uint8] = images.copy()
     for i in np.flatnonzero(np.isin(labels, (1, 7)) & (generator.random(len(labels)) < share)):
         draw = _add_flag_or_foot if labels[i] == 1 else _add_bar
         large = cv2.resize(images[i], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
@@ -164,7 +164,7 @@ def _displacement(
     shape: tuple[int, int, int], generator: np.random.Generator, settings: Deformation
 ) -> Images:
     """Draw a smooth random field for each image, in pixels; shape ``(n, height, width)``."""
-    n, height, width = shape
+    _, height, width = shape
     noise = generator.standard_normal(shape, np.float32)
     field: Images = (
         _smoothing(height, settings.elastic_smoothness)
@@ -218,20 +218,20 @@ def _change_pen(images: Images, generator: np.random.Generator, settings: Deform
 
     stroke = _uniform(generator, n, settings.stroke)
     thick, thin = np.maximum(stroke, 0), np.maximum(-stroke, 0)
-    images = (
+    pen = (
         (1 - thick - thin) * images
         + thick * per_image(cv2.dilate(tall, cross))
         + thin * per_image(cv2.erode(tall, cross))
     )
-    tall = np.pad(images, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
+    tall = np.pad(pen, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
     blur = np.abs(_uniform(generator, n, settings.blur))
-    softer = (1 - blur) * images + blur * per_image(cv2.GaussianBlur(tall, (3, 3), 1.0))
+    softer = (1 - blur) * pen + blur * per_image(cv2.GaussianBlur(tall, (3, 3), 1.0))
     few = width // 2 + int(generator.integers(-3, 4)), tall.shape[0] // 2
     small = cv2.resize(tall, few, interpolation=cv2.INTER_AREA)
     coarse = per_image(cv2.resize(small, tall.shape[::-1], interpolation=cv2.INTER_CUBIC))
-    images = np.where(generator.random((n, 1, 1)) < settings.coarse, coarse, softer)
+    seen = np.where(generator.random((n, 1, 1)) < settings.coarse, coarse, softer)
     contrast = 1 + np.abs(_uniform(generator, n, settings.contrast))
-    images = np.clip((images - 0.5) * contrast + 0.5, 0, 1)
+    seen = np.clip((seen - 0.5) * contrast + 0.5, 0, 1)
     noise = np.abs(_uniform(generator, n, settings.noise))
-    images = images + noise * generator.standard_normal(images.shape, np.float32)
-    return np.clip(images, 0, 1, dtype=np.float32)
+    grain = noise * generator.standard_normal(seen.shape, np.float32)
+    return np.asarray(np.clip(seen + grain, 0, 1), np.float32)

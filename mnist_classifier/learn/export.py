@@ -296,7 +296,7 @@ def export_run(
     images = validation.x.reshape(-1, SIDE, SIDE)
     logits = predict_logits(network, images)
     calibration = calibrate(logits, validation.labels, knows_nondigits)
-    card = {
+    card: dict[str, Any] = {
         "input": "images: float32 (n, 28, 28), 0 paper to 1 ink, normalised like MNIST",
         "output": "logits: float32 (n, 10); divide by temperature, then softmax",
         "labels": list(range(CLASSES)),

@@ -41,8 +41,13 @@ _LETTERS = {
 _PRINTED = "acdefhkmnprtuvwxACEFHJKLMNPRTUVWXY?#&@%+="
 
 
-def _to_image(canvas: npt.NDArray[np.uint8]) -> Image:
-    return normalise(canvas.astype(np.float32) / 255)
+def _in_unit_range(canvas: npt.NDArray[Any]) -> Image:
+    scaled: Image = canvas.astype(np.float32) / np.float32(255)
+    return scaled
+
+
+def _to_image(canvas: npt.NDArray[Any]) -> Image:
+    return normalise(_in_unit_range(canvas))
 
 
 def _draw(strokes: list[npt.NDArray[np.float64]], generator: np.random.Generator) -> Image:
@@ -170,11 +175,10 @@ def patch(generator: np.random.Generator) -> Image:
         cv2.ellipse(canvas, (48, 48), (int(axes[0]), int(axes[1])), 0, 0, 360, 255, -1)
     elif kind == 2:
         ramp = np.linspace(0, generator.uniform(0.2, 1), SIDE, dtype=np.float32)
-        return np.broadcast_to(ramp, (SIDE, SIDE)).copy()
+        return np.tile(ramp, (SIDE, 1))
     else:
-        return np.full((SIDE, SIDE), generator.uniform(0, 1), np.float32) * np.float32(
-            generator.random() < 0.7
-        )
+        grey = generator.uniform(0, 1) if generator.random() < 0.7 else 0.0
+        return np.full((SIDE, SIDE), grey, np.float32)
     return _to_image(canvas)
 
 
@@ -188,14 +192,12 @@ def turned_digit(
         if label in (3, 4, 7):
             turn = int(generator.integers(3))
             turned = (np.rot90(digit), np.rot90(digit, 3), digit[:, ::-1])[turn]
-            return turned.astype(np.float32) / 255
+            return _in_unit_range(turned)
         if label in (2, 5):
-            return np.rot90(digit).astype(np.float32) / 255
+            return _in_unit_range(np.rot90(digit))
 
 
-def pressed_together(
-    digits: npt.NDArray[np.uint8], generator: np.random.Generator
-) -> Image:
+def pressed_together(digits: npt.NDArray[np.uint8], generator: np.random.Generator) -> Image:
     """Put two or three digits side by side, as one piece of ink."""
     chosen = digits[generator.integers(len(digits), size=int(generator.integers(2, 4)))]
     canvas = np.zeros((SIDE, SIDE * len(chosen)), np.uint8)
@@ -241,7 +243,7 @@ def nondigits(
     return np.stack([kinds[choice][1]() for choice in choices])
 
 
-@keras.saving.register_keras_serializable("mnist_classifier")
+@keras.saving.register_keras_serializable("mnist_classifier")  # type: ignore[untyped-decorator]
 def softmax_or_nothing(logits: Any) -> Any:
     """Turn ten logits into ten probabilities whose sum is the probability of being a digit.
 
@@ -257,7 +259,7 @@ def softmax_or_nothing(logits: Any) -> Any:
     return keras.ops.softmax(keras.ops.concatenate([logits, nothing], axis=1))[:, :10]
 
 
-@keras.saving.register_keras_serializable("mnist_classifier")
+@keras.saving.register_keras_serializable("mnist_classifier")  # type: ignore[untyped-decorator]
 def digit_or_nothing(targets: Any, probabilities: Any) -> Any:
     """Return the cross-entropy over eleven classes of which the last is "no digit".
 

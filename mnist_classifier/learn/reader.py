@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class ReaderRecipe:
     """Pictures of what is no digit, for each image of a digit."""
     varied: float = 0.4
     """Share of ones and sevens drawn with flag, foot or bar."""
-    deformation: Deformation = Deformation()
+    deformation: Deformation = field(default_factory=Deformation)
 
 
 def deformed_epoch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ _FAINT_SHARE = 0.2
 _FIRM_SHARE = 0.4
 _FAINTEST_PEN = 0.35
 _MOST_MARKS = 2000
+_INK = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
 
     Returns:
         The strength of ink, shape ``(height, width)``, float32 in [-255, 255], about 0 on paper
-        and positive where there is ink, of the picture shrunk if large; and how many of the picture's pixels lie along one of it.
+        and positive where there is ink, of the picture shrunk if large; and how many of the
+        picture's pixels lie along one of it.
     """
     height, width = picture.shape[:2]
     scale = max(1.0, max(height, width) / _LONGEST_SIDE)
@@ -66,7 +69,9 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
     return darker.astype(np.float32) - lighter, scale
 
 
-def _strongest_channel(difference: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def _strongest_channel(
+    difference: npt.NDArray[np.integer[Any] | np.floating[Any]],
+) -> npt.NDArray[np.uint8]:
     blue, green, red = cv2.split(difference)
     return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
 
@@ -97,7 +102,7 @@ def _plain_paper(picture: BgrImage) -> BgrImage | None:
         if between < 0.9 * total or paper.mean() < 0.5 or not thin:
             return None
     colour = np.median(picture[paper], axis=0).astype(np.uint8)
-    return np.broadcast_to(colour, picture.shape).copy()
+    return np.asarray(np.broadcast_to(colour, picture.shape).copy(), np.uint8)
 
 
 def _paper(picture: BgrImage) -> BgrImage:
@@ -132,7 +137,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     # Each mark has its own pen: what is faint beside its strongest ink is rule, smear or shadow.
     strongest = np.zeros(n, np.float32)
     soft = cv2.blur(strength, (3, 3)) if min(strength.shape) > 2 * _SMALL_SIDE else strength
-    np.maximum.at(strongest, labels.ravel(), soft.ravel())
+    np.maximum.at(strongest, np.asarray(labels, np.int32).ravel(), np.ravel(soft))
     strongest[0] = np.inf
     firm = (strength > _FIRM_SHARE * strongest[labels]).astype(np.uint8)
     marks = _cut_out(strength, firm, faint)
@@ -220,15 +225,19 @@ def _is_frame(mark: Mark, shape: tuple[int, ...]) -> bool:
     height, width = shape
     if min(height, width) <= 2 * _SMALL_SIDE:
         return False
-    sides = [
-        (mark.ink[: 3 - y].max(axis=0, initial=0) if y <= 2 else None, width),
-        (mark.ink[height - 3 - y :].max(axis=0, initial=0) if y + h >= height - 2 else None, width),
-        (mark.ink[:, : 3 - x].max(axis=1, initial=0) if x <= 2 else None, height),
-        (mark.ink[:, width - 3 - x :].max(axis=1, initial=0) if x + w >= width - 2 else None, height),
-    ]
-    touched = [(float((edge > 0.5).sum()), side) for edge, side in sides if edge is not None]
+    # The ink within three pixels of each border that the mark comes near.
+    near = {
+        "top": mark.ink[: max(0, 3 - y)].max(axis=0, initial=0),
+        "bottom": mark.ink[max(0, height - 3 - y) :].max(axis=0, initial=0),
+        "left": mark.ink[:, : max(0, 3 - x)].max(axis=1, initial=0),
+        "right": mark.ink[:, max(0, width - 3 - x) :].max(axis=1, initial=0),
+    }
+    covered = {side: int((edge > _INK).sum()) for side, edge in near.items()}
+    along = {"top": width, "bottom": width, "left": height, "right": height}
     sliver = min(w / width, h / height) <= 0.01 and max(w, h) > 3 * min(w, h)
-    return any(covered >= 0.5 * side for covered, side in touched) or (bool(touched) and sliver)
+    return any(covered[side] >= 0.5 * along[side] for side in along) or (
+        sliver and any(covered.values())
+    )
 
 
 def merge(marks: list[Mark]) -> Mark:

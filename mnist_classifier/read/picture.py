@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
-from typing import Union
+from typing import TypeAlias
 
 import cv2
 import imagesize
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mnist_classifier.errors import PictureError
 
 BgrImage = npt.NDArray[np.uint8]
-Picture = Union[str, Path, bytes, npt.NDArray[np.generic]]
+Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000
@@ -140,9 +140,7 @@ def _exif_orientation(content: bytes) -> int:
     return 1
 
 
-def _turn_upright(
-    picture: npt.NDArray[np.generic], orientation: int
-) -> npt.NDArray[np.generic]:
+def _turn_upright(picture: npt.NDArray[np.generic], orientation: int) -> npt.NDArray[np.generic]:
     """Honour EXIF's orientation, which OpenCV does not where it keeps the alpha channel."""
     if orientation in (2, 4, 5, 7):
         picture = picture[:, ::-1]
@@ -175,9 +173,9 @@ def _to_8_bits(values: npt.NDArray[np.generic], name: str) -> BgrImage:
     if values.dtype == np.uint8:
         return np.asarray(values, np.uint8)
     if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255)
+        return np.where(values, np.uint8(255), np.uint8(0))
     if values.dtype == np.uint16:
-        return (values.astype(np.float32) / 257).round().astype(np.uint8)
+        return np.asarray(np.round(values.astype(np.float32) / 257), np.uint8)
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():
             raise PictureError(f"{name}: NaN or infinite values; expected values in [0, 1]")
@@ -186,7 +184,7 @@ def _to_8_bits(values: npt.NDArray[np.generic], name: str) -> BgrImage:
             raise PictureError(
                 f"{name}: values from {low:g} to {high:g}; expected floats in [0, 1], or uint8"
             )
-        return (values.astype(np.float32) * 255).round().astype(np.uint8)
+        return np.asarray(np.round(values.astype(np.float32) * 255), np.uint8)
     raise PictureError(
         f"{name}: values of type {values.dtype}; expected uint8, uint16, bool or floats in [0, 1]"
     )
@@ -216,4 +214,4 @@ def _lay_on_paper(values: BgrImage) -> BgrImage:
     else:
         paper = np.full(3, 255.0 if colour[opaque].mean() < 128 else 0.0)
     share = alpha[:, :, None].astype(np.float32) / 255
-    return (share * colour + (1 - share) * paper).round().astype(np.uint8)
+    return np.asarray(np.round(share * colour + (1 - share) * paper), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +193,7 @@ class DigitReader:
     def _sureness(self, inks: list[FloatImage]) -> Floats:
         """Return how surely each ink is one digit: P(a digit) · P(its label)."""
         judged = self._judge_inks(inks)
-        return judged.scores * judged.confidences
+        return np.asarray(judged.scores * judged.confidences, np.float32)
 
     def _settle(self, line: list[Mark]) -> list[Mark]:
         """Join and part the marks of a line so that the network is surest of the whole.
@@ -296,7 +297,8 @@ def _checked(images: npt.NDArray[np.generic]) -> Floats:
         got = f"shape {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise PictureError(f"got {got}; expected an array of shape (n, 28, 28)")
     if images.dtype == np.uint8:
-        return np.asarray(images, np.float32) / 255
+        scaled: Floats = images.astype(np.float32) / np.float32(255)
+        return scaled
     if images.dtype.kind != "f":
         raise PictureError(
             f"got values of type {images.dtype}; expected uint8 in [0, 255] or floats in [0, 1]"
@@ -309,9 +311,7 @@ def _checked(images: npt.NDArray[np.generic]) -> Floats:
     return np.ascontiguousarray(images, np.float32)
 
 
-def _weighted_median(
-    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
-) -> float:
+def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
     order = np.argsort(values)
     heap = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(heap, heap[-1] / 2)])
@@ -357,7 +357,7 @@ def _piece(mark: Mark, left: int, right: int) -> Mark:
 
 def _spaced(characters: list[str], boxes: list[Box]) -> str:
     """Join a line's characters, with a space at each gap much wider than the others."""
-    gaps = [b[0] - (a[0] + a[2]) for a, b in zip(boxes, boxes[1:], strict=False)]
+    gaps = [b[0] - (a[0] + a[2]) for a, b in pairwise(boxes)]
     height = float(np.median([box[3] for box in boxes]))
     usual = float(np.median(gaps)) if len(gaps) > 2 else 0.5 * height
     text = characters[0]

@@ -1,10 +1,10 @@
 """Pictures in, digits out; what is no digit is refused; bad input is said to be bad."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
-from concurrent.futures import ThreadPoolExecutor
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ def test_single_digits(reader, digit):
     assert found.confidence > 0.9
     assert found.image.shape == (28, 28)
     assert found.image.dtype == np.float32
-    assert 0 <= found.image.min()
+    assert found.image.min() >= 0
     assert found.image.max() <= 1
 
 
