@@ -223,12 +223,12 @@ def _change_pen(images: Images, generator: np.random.Generator, settings: Deform
         + thick * per_image(cv2.dilate(tall, cross))
         + thin * per_image(cv2.erode(tall, cross))
     )
-    tall = np.pad(pen, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
+    thickened = np.pad(pen, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
     blur = np.abs(_uniform(generator, n, settings.blur))
-    softer = (1 - blur) * pen + blur * per_image(cv2.GaussianBlur(tall, (3, 3), 1.0))
-    few = width // 2 + int(generator.integers(-3, 4)), tall.shape[0] // 2
-    small = cv2.resize(tall, few, interpolation=cv2.INTER_AREA)
-    coarse = per_image(cv2.resize(small, tall.shape[::-1], interpolation=cv2.INTER_CUBIC))
+    softer = (1 - blur) * pen + blur * per_image(cv2.GaussianBlur(thickened, (3, 3), 1.0))
+    few = width // 2 + int(generator.integers(-3, 4)), thickened.shape[0] // 2
+    small = cv2.resize(thickened, few, interpolation=cv2.INTER_AREA)
+    coarse = per_image(cv2.resize(small, thickened.shape[::-1], interpolation=cv2.INTER_CUBIC))
     seen = np.where(generator.random((n, 1, 1)) < settings.coarse, coarse, softer)
     contrast = 1 + np.abs(_uniform(generator, n, settings.contrast))
     seen = np.clip((seen - 0.5) * contrast + 0.5, 0, 1)

@@ -173,7 +173,8 @@ def _to_8_bits(values: npt.NDArray[np.generic], name: str) -> BgrImage:
     if values.dtype == np.uint8:
         return np.asarray(values, np.uint8)
     if values.dtype == np.bool_:
-        return np.where(values, np.uint8(255), np.uint8(0))
+        white: BgrImage = values.astype(np.uint8) * np.uint8(255)
+        return white
     if values.dtype == np.uint16:
         return np.asarray(np.round(values.astype(np.float32) / 257), np.uint8)
     if values.dtype.kind == "f":
