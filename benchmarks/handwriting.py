@@ -1,24 +1,28 @@
 """How well other people's handwriting is read, and how surely what is no digit is refused.
 
-    python benchmarks/handwriting.py FOLDER [--mnist FOLDER] [--model FILE] [--mistakes OUT.png]
+A refused picture counts as wrong. What is no digit is drawn by the benchmark, by other means than
+those of training; "letters like digits" are those printed in a digit's shape, such as O, l and S.
+
+    python -m benchmarks.handwriting FOLDER --data-dir DIR [--write PAGE] [--mistakes OUT.png]
 
 FOLDER holds one folder a set of pictures named ``LABEL_anything``; in a set ``numbers`` they are
-named ``TRANSCRIPTION~anything``, where ``_`` is a new line and ``-`` a wide gap. A refused picture
-counts as wrong. What is no digit is drawn here, by other means than those of training.
+named ``TRANSCRIPTION~anything``, where ``_`` is a new line and ``-`` a wide gap.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import math
 import time
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
+import typer
 
+from benchmarks.measure import machine, report, table
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import PictureError
 
@@ -152,15 +156,34 @@ def mnist_rows(reader: DigitReader, folder: Path) -> list[dict]:
         labels = np.frombuffer(file.read(), np.uint8, offset=8)
     judged = reader.read_images(images)
     right = judged.labels == labels
-    rows = [{"set": "MNIST test, images", "n": len(labels), "right": int(right.sum()),
-             "share": float(right.mean()), "refused": int((~judged.accepted).sum()),
+    low, high = wilson(int(right.sum()), len(labels))
+    rows = [{"set": "judged directly", "n": len(labels), "right": int(right.sum()),
+             "share": float(right.mean()), "low": low, "high": high,
+             "refused": int((~judged.accepted).sum()),
              "ece": float(calibration_error(judged.confidences, right))}]  # fmt: skip
     readings = [reader.read(image) for image in images]
     texts = np.array([reading.text for reading in readings])
     count = int((texts == labels.astype(str)).sum())
-    rows.append({"set": "MNIST test, pictures", "n": len(labels), "right": count,
-                 "share": count / len(labels),
+    low, high = wilson(count, len(labels))
+    rows.append({"set": "read as pictures", "n": len(labels), "right": count,
+                 "share": count / len(labels), "low": low, "high": high,
                  "refused": sum(r.refused is not None for r in readings)})  # fmt: skip
+    return rows
+
+
+def nondigit_rows(reader: DigitReader) -> list[dict]:
+    """Count how many pictures without digits are refused."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for name, pictures in (
+        ("blank", blanks(generator)),
+        ("noise", noises(generator)),
+        ("letters", letters(generator, like_digits=False)),
+        ("letters like digits", letters(generator, like_digits=True)),
+        ("scribbles", scribbles(generator)),
+    ):
+        refused = sum(reader.read(picture).refused is not None for picture in pictures)
+        rows.append({"set": name, "n": len(pictures), "refused": refused})
     return rows
 
 
@@ -188,47 +211,108 @@ def contact_sheet(mistakes: list, path: Path) -> None:
     cv2.imwrite(str(path), np.vstack(rows))
 
 
-def main() -> None:
+def main(
+    folder: Annotated[Path, typer.Argument(help="A folder of sets of pictures.")],
+    data_dir: Annotated[Path, typer.Option(help="A folder with MNIST's four IDX files.")],
+    model: Annotated[Path | None, typer.Option(help="Instead of the shipped model.")] = None,
+    mistakes: Annotated[Path | None, typer.Option(help="A PNG of the misread pictures.")] = None,
+    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+    card: Annotated[Path | None, typer.Option(help="The model card's page to write.")] = None,
+) -> None:
     """Print a row for each set and, last, one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--mnist", type=Path, help="a folder with MNIST's four IDX files")
-    parser.add_argument("--model", type=Path)
-    parser.add_argument("--mistakes", type=Path, help="a PNG to draw the misread pictures in")
-    arguments = parser.parse_args()
-    reader = DigitReader(arguments.model)
-    rows, mistakes = [], []
-    print(f"{'set':22}{'n':>7}{'right':>9}   95 % interval  refused  digit errors")
-    for folder in sorted(path for path in arguments.folder.iterdir() if path.is_dir()):
-        row, wrong = read_set(reader, folder)
-        rows.append(row)
-        mistakes += wrong
-        interval = f"{row['low']:.1%} – {row['high']:.1%}"
-        print(
-            f"{row['set']:22}{row['n']:7}{row['share']:9.2%}  {interval:>14}  "
-            f"{row['refused']:7}  {row['digit_error_rate']:12.2%}"
-        )
-    if arguments.mnist:
-        for row in mnist_rows(reader, arguments.mnist):
-            rows.append(row)
-            ece = f", ECE {row['ece']:.2%}" if "ece" in row else ""
-            print(f"{row['set']:22}{row['n']:7}{row['share']:9.2%}  refused {row['refused']}{ece}")
-    generator = np.random.default_rng(0)
-    for name, pictures in (
-        ("blank", blanks(generator)),
-        ("noise", noises(generator)),
-        ("letters", letters(generator, like_digits=False)),
-        ("letters like digits", letters(generator, like_digits=True)),
-        ("scribbles", scribbles(generator)),
-    ):
-        readings = [reader.read(picture) for picture in pictures]
-        refused = sum(reading.refused is not None for reading in readings)
-        rows.append({"set": name, "n": len(readings), "refused": refused})
-        print(f"{name:22}{len(readings):7}  refused {refused / len(readings):7.2%}")
-    if arguments.mistakes:
-        contact_sheet(mistakes, arguments.mistakes)
-    print(json.dumps({"model": reader.model.card, "rows": rows}))
+    reader = DigitReader(model)
+    written, wrong = [], []
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        row, missed = read_set(reader, path)
+        written.append(row)
+        wrong += missed
+    mnist = mnist_rows(reader, data_dir)
+    nothing = nondigit_rows(reader)
+    if mistakes:
+        contact_sheet(wrong, mistakes)
+    facts = {
+        "machine": machine("onnxruntime", "opencv-python-headless", "numpy"),
+        "threshold": reader.threshold,
+        "written": written,
+        "mnist": mnist,
+        "nondigits": nothing,
+    }
+    text = tables(facts)
+    command = "python -m benchmarks.handwriting FOLDER --data-dir DIR"
+    report("Other people's handwriting", text, facts, f"{command} --write PAGE", write)
+    if card:
+        write_card(reader, facts, card)
+
+
+def tables(facts: dict) -> str:
+    """Lay out what was measured in three tables."""
+    written = table(
+        ["set", "pictures", "read right", "95 % interval", "refused", "digit error rate"],
+        [
+            [
+                row["set"],
+                f"{row['n']:,}",
+                f"{row['share']:.2%}",
+                f"{row['low']:.1%} to {row['high']:.1%}",
+                str(row["refused"]),
+                f"{row['digit_error_rate']:.2%}",
+            ]
+            for row in facts["written"]
+        ],
+    )
+    mnist = table(
+        ["MNIST's test images", "n", "right", "95 % interval", "refused", "calibration error"],
+        [
+            [
+                row["set"],
+                f"{row['n']:,}",
+                f"{row['share']:.2%}",
+                f"{row['low']:.2%} to {row['high']:.2%}",
+                f"{row['refused'] / row['n']:.2%}",
+                f"{row['ece']:.2%}" if "ece" in row else "",
+            ]
+            for row in facts["mnist"]
+        ],
+    )
+    nothing = table(
+        ["no digits", "pictures", "refused"],
+        [
+            [row["set"], str(row["n"]), f"{row['refused'] / row['n']:.1%}"]
+            for row in facts["nondigits"]
+        ],
+    )
+    return f"{__doc__.split('    python')[0].strip()}\n\n{written}\n\n{mnist}\n\n{nothing}"
+
+
+LIMITS = (
+    "It reads the ten digits only: printed letters shaped like digits (O, l, S, Z, b, q) are "
+    "read as digits.",
+    "Digits that touch are parted only where one thin stroke joins them, and hardly ever where "
+    "one of two is a 1.",
+    "Pages of mixed text, digits over pictures, and lines that slope by more than about 20° are "
+    "outside of what it was made for.",
+    "Signs, decimal points and crossed-out digits are passed over, or shown as a question mark.",
+)
+
+
+def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
+    """Write the model card's page, and what was measured into the JSON card of the package."""
+    from importlib import resources
+
+    path = Path(str(resources.files("mnist_classifier.read") / "pretrained" / "digits.json"))
+    card = json.loads(path.read_text("utf-8"))
+    card |= {"measured": {k: facts[k] for k in ("written", "mnist", "nondigits")}}
+    card["limits"] = LIMITS
+    path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    inside = json.dumps(reader.model.card, indent=2, ensure_ascii=False)
+    limits = "\n".join(f"- {limit}" for limit in LIMITS)
+    text = (
+        f"The network in `mnist_classifier/read/pretrained/digits.onnx`.\n\n{tables(facts)}\n\n"
+        f"## Limits\n\n{limits}\n\n## The card in the file\n\n```json\n{inside}\n```\n"
+    )
+    made = "<!-- Made by `python -m benchmarks.handwriting … --card PAGE`; do not edit. -->"
+    page.write_text(f"{made}\n# Model card\n\n{text}", "utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

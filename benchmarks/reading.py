@@ -1,31 +1,34 @@
-"""How quickly digits are read, beside ``keras.Model.predict`` on the same network.
+"""How quickly are digits read, beside ``keras.Model.predict`` on the same network?
 
-    python benchmarks/reading.py RUN [--repeats 30]
+One process, in turns (A B A B …), after a warm-up; medians, and the range from the 10 % to the 90 %
+quantile. A turn of "one image" is twenty calls, one after the other, and its time is divided by
+twenty. The processor's peak is that of a large float32 matrix product in NumPy on all cores.
 
-RUN is the run folder of the shipped network. One process, in turns, after a warm-up; medians
-and the spread between the 10 % and 90 % quantiles. The processor's peak is that of one large
-float32 matrix product in NumPy on all cores.
+    python -m benchmarks.reading RUN [--repeats 30] [--write docs/benchmarks/reading.md]
+
+RUN is the run folder of the shipped network.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
+import typer
 
+from benchmarks.measure import machine, report, table
 from mnist_classifier import DigitReader
 
 BATCH = 10_000
+CALLS = 20
 
 
 def in_turns(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
@@ -56,10 +59,10 @@ def photo_of_digits(images: np.ndarray, generator: np.random.Generator) -> bytes
     return cv2.imencode(".jpg", colour, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def multiply_adds(model: object) -> int:
+def multiply_adds(model: Any) -> int:
     """Count the multiplications for one image."""
     total = 0
-    for layer in model.layers:  # type: ignore[attr-defined]
+    for layer in model.layers:
         kernel = getattr(layer, "kernel", None)
         if kernel is not None:
             shape = layer.output.shape
@@ -68,22 +71,29 @@ def multiply_adds(model: object) -> int:
     return total
 
 
-def main() -> None:
-    """Print a table and, last, one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--repeats", type=int, default=30)
-    arguments = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-    import onnxruntime
+def repeated(action: Callable[[], object]) -> Callable[[], None]:
+    """Return a turn of many calls."""
 
+    def turn() -> None:
+        for _ in range(CALLS):
+            action()
+
+    return turn
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="The run folder of the shipped network.")],
+    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 30,
+    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+) -> None:
+    """Print a table and, last, one JSON object."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import mnist_classifier.learn.reader  # noqa: F401  registers its activation with Keras
     from mnist_classifier.learn.datasets import load_sample
     from mnist_classifier.learn.runs import Run
 
     cores = len(os.sched_getaffinity(0))
-    model = Run(arguments.run).load_model()
+    model = Run(run).load_model()
     work = 2 * multiply_adds(model)
     images = load_sample().test_images
     batch = np.resize(images, (BATCH, 28, 28)).astype(np.float32) / 255
@@ -96,20 +106,21 @@ def main() -> None:
 
     single = in_turns(
         {
-            "one image, Keras predict": lambda: model.predict(one_flat, verbose=0),
-            "one image, reader": lambda: reader.read_images(one),
+            "one image, Keras predict": repeated(lambda: model.predict(one_flat, verbose=0)),
+            "one image, reader": repeated(lambda: reader.read_images(one)),
         },
-        10 * arguments.repeats,
+        repeats,
     )
+    single = {name: values / CALLS for name, values in single.items()}
     many = in_turns(
         {
             "10,000 images, Keras predict": lambda: model.predict(flat, batch_size=1000, verbose=0),
             "10,000 images, reader": lambda: reader.read_images(batch),
             "matrix product": lambda: a @ b,
         },
-        arguments.repeats,
+        repeats,
     )
-    pictures = in_turns({"12-megapixel photo": lambda: reader.read(photo)}, arguments.repeats)
+    pictures = in_turns({"12-megapixel photo": lambda: reader.read(photo)}, repeats)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.png"
         cv2.imwrite(str(path), 255 - images[0])
@@ -117,36 +128,37 @@ def main() -> None:
         process = in_turns(
             {"process: mnist read one.png": lambda: subprocess.run(
                 command, check=True, capture_output=True)},
-            max(5, arguments.repeats // 3),
+            max(5, repeats // 3),
         )  # fmt: skip
     seconds = {**single, **many, **pictures, **process}
-    print(f"{platform.processor() or platform.machine()}, {cores} cores, "
-          f"Python {platform.python_version()}, keras {keras.__version__}, "
-          f"onnxruntime {onnxruntime.__version__}, OpenCV {cv2.__version__}")  # fmt: skip
-    for name, values in seconds.items():
-        low, middle, high = np.quantile(values, [0.1, 0.5, 0.9]) * 1000
-        print(f"{name:32}{middle:11.3f} ms   ({low:.3f} – {high:.3f})")
     median = {name: float(np.median(values)) for name, values in seconds.items()}
     peak = 2 * side**3 / median["matrix product"]
     rate = BATCH / median["10,000 images, reader"]
-    summary = {
-        "cores": cores,
+    facts = {
+        "machine": machine("keras", "tensorflow", "onnxruntime", "opencv-python-headless"),
         "one_image_ratio": median["one image, Keras predict"] / median["one image, reader"],
         "images_per_second": rate,
-        "keras_images_per_second": BATCH / median["10,000 images, Keras predict"],
         "multiply_adds_per_image": work // 2,
         "peak_gflops": peak / 1e9,
         "share_of_peak": rate * work / peak,
-        "photo_seconds": median["12-megapixel photo"],
         "photo_digits_found": found,
-        "process_seconds": median["process: mnist read one.png"],
         "medians": median,
     }
-    print(f"one image: Keras's time / reader's  {summary['one_image_ratio']:.0f}")
-    print(f"images a second                     {rate:,.0f}  "
-          f"({summary['share_of_peak']:.0%} of {peak / 1e9:.0f} GFLOP/s)")  # fmt: skip
-    print(json.dumps(summary))
+    rows = []
+    for name, values in seconds.items():
+        low, middle, high = np.quantile(values, [0.1, 0.5, 0.9]) * 1000
+        rows.append([name, f"{middle:.3f}", f"{low:.3f} to {high:.3f}"])
+    text = (
+        f"{(__doc__ or '').split('    python')[0].strip()}\n\n"
+        f"{table(['what', 'median, ms', '10 % to 90 %, ms'], rows)}\n\n"
+        f"One image takes Keras's `predict` {facts['one_image_ratio']:.0f} times as long as the "
+        f"reader. The reader judges {rate:,.0f} images a second: {rate * work / 1e9:.0f} GFLOP/s, "
+        f"{facts['share_of_peak']:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s. In the photo it "
+        f"found {found} of 20 digits."
+    )
+    command = "python -m benchmarks.reading RUN --write PAGE"
+    report("Speed of reading", text, facts, command, write)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
