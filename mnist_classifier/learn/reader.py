@@ -106,7 +106,7 @@ def deformed_epoch(
     others[:half] = deform(others[:half], generator, recipe.deformation)
     deformed = deform(varied, generator, recipe.deformation)
     if epoch >= recipe.epochs:
-        deformed[::2] = deform(digits[::2], generator, recipe.finishing_deformation)
+        deformed[::2] = deform(varied[::2], generator, recipe.finishing_deformation)
     images = np.concatenate([deformed, others])
     targets = np.zeros((len(images), 10), np.float32)
     targets[: len(digits)] = one_hot(part.labels)
