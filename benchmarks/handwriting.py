@@ -1,8 +1,8 @@
 """How well other people's handwriting is read, and how surely what is no digit is refused.
 
-A refused picture counts as wrong. What is no digit is drawn by the benchmark; its letters are printed
-in OpenCV's fonts, which training has seen, so that letters of other fonts and hands are refused less
-surely. "Letters like digits" are those printed in a digit's shape, such as O, l and S.
+A refused picture counts as wrong. What is no digit is drawn by the benchmark; its letters are
+printed in OpenCV's fonts, which training has seen, so that letters of other fonts and hands are
+refused less surely. "Letters like digits" are those with a digit's shape, such as O, l and S.
 
     python -m benchmarks.handwriting FOLDER --data-dir DIR [--write PAGE] [--mistakes OUT.png]
 
