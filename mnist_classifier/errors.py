@@ -27,6 +27,14 @@ class SettingsError(MnistError):
     """A setting lies outside what makes sense."""
 
 
+class PictureError(MnistError):
+    """A picture or array cannot be read as one."""
+
+
+class ModelError(MnistError):
+    """A model file is damaged, or is not one that reads digits."""
+
+
 class MissingExtraError(MnistError):
     """A library that comes with an optional extra is not installed."""
 

@@ -10,6 +10,8 @@ import typer
 
 from mnist_classifier import __version__
 from mnist_classifier.cli.evaluate import evaluate
+from mnist_classifier.cli.export import export
+from mnist_classifier.cli.read import read
 from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
 
@@ -31,6 +33,8 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 app.command()(train)
 app.command()(evaluate)
+app.command()(export)
+app.command()(read)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoReturn:

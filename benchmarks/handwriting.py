@@ -1,0 +1,319 @@
+"""How well other people's handwriting is read, and how surely what is no digit is refused.
+
+A refused picture counts as wrong. What is no digit is drawn by the benchmark; its letters are
+printed in OpenCV's fonts, which training has seen, so that letters of other fonts and hands are
+refused less surely. "Letters like digits" are those with a digit's shape, such as O, l and S.
+
+    python -m benchmarks.handwriting FOLDER --data-dir DIR [--write PAGE] [--mistakes OUT.png]
+
+FOLDER holds one folder a set of pictures named ``LABEL_anything``; in a set ``numbers`` they are
+named ``TRANSCRIPTION~anything``, where ``_`` is a new line and ``-`` a wide gap.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import time
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+
+from benchmarks.measure import machine, report, table
+from mnist_classifier import DigitReader
+from mnist_classifier.errors import PictureError
+
+# Printed letters that have a digit's shape; reported apart.
+LIKE_DIGITS = "OoQDIlijJSsZzBbGgqyA"
+
+
+def edit_distance(a: str, b: str) -> int:
+    """Return how many characters differ (Levenshtein)."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
+    return row[-1]
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share."""
+    z, p = 1.96, right / n
+    middle, half = p + z * z / 2 / n, z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n)
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def read_set(reader: DigitReader, folder: Path) -> tuple[dict, list]:
+    """Read a set's pictures; return its row and its mistakes."""
+    right = refused = n = errors = characters = 0
+    mistakes = []
+    began = time.perf_counter()
+    for path in sorted(folder.iterdir()):
+        if folder.name == "numbers":
+            truth = path.name.split("~")[0].replace("_", "\n").replace("-", " ")
+        else:
+            truth = path.name.split("_")[0]
+        try:
+            reading = reader.read(path)
+        except PictureError as error:
+            print(error)
+            continue
+        n += 1
+        refused += reading.refused is not None
+        right += reading.text == truth
+        errors += edit_distance(reading.text, truth)
+        characters += len(truth)
+        if reading.text != truth:
+            mistakes.append((path, truth, reading))
+    low, high = wilson(right, n)
+    seconds = time.perf_counter() - began
+    row = {"set": folder.name, "n": n, "right": right, "share": right / n, "low": low,
+           "high": high, "refused": refused, "digit_error_rate": errors / characters,
+           "seconds": seconds}  # fmt: skip
+    return row, mistakes
+
+
+def letters(generator: np.random.Generator, like_digits: bool) -> list[np.ndarray]:
+    """Print letters in OpenCV's fonts, dark on light."""
+    pictures = []
+    alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    for _ in range(10):
+        for letter in alphabet:
+            if (letter in LIKE_DIGITS) != like_digits:
+                continue
+            picture = np.full((120, 120, 3), generator.integers(200, 256), np.uint8)
+            font = int(generator.integers(0, 8))
+            scale, pen = generator.uniform(2, 3), int(generator.integers(2, 7))
+            cv2.putText(picture, letter, (25, 85), font, scale, (30, 30, 30), pen, cv2.LINE_AA)
+            pictures.append(picture)
+    return pictures
+
+
+def scribbles(generator: np.random.Generator) -> list[np.ndarray]:
+    """Draw tangles of sine waves, and words of printed letters."""
+    pictures = []
+    for i in range(300):
+        picture = np.full((200, 200, 3), 255, np.uint8)
+        t = np.linspace(0, 1, 400)
+        if i % 3 == 2:
+            word = "".join(generator.choice(list("hamnertkwuxv"), 4))
+            cv2.putText(picture, word, (10, 120), int(generator.integers(0, 8)), 1.5, (0, 0, 0), 3)
+        else:
+            waves = generator.normal(0, 1, (2, 6)) / np.arange(1, 7) ** 0.5
+            phases = generator.uniform(0, 2 * np.pi, (2, 6, 1))
+            speed = np.arange(2, 8)[:, None] * generator.uniform(0.7, 1.5)
+            line = (waves[:, :, None] * np.sin(2 * np.pi * speed * t + phases)).sum(axis=1)
+            line = 100 + 80 * line / np.abs(line).max(axis=1, keepdims=True)
+            pen = int(generator.integers(2, 10))
+            cv2.polylines(picture, [line.T.astype(np.int32)], False, (0, 0, 0), pen, cv2.LINE_AA)
+        pictures.append(picture)
+    return pictures
+
+
+def noises(generator: np.random.Generator) -> list[np.ndarray]:
+    """Draw noise of several grains."""
+    pictures = []
+    for i in range(200):
+        side = int(generator.choice([28, 60, 200]))
+        picture = generator.integers(0, 256, (side, side), dtype=np.uint8)
+        if i % 2:
+            picture = cv2.GaussianBlur(picture, (0, 0), float(generator.uniform(0.7, 4)))
+            picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
+        pictures.append(picture)
+    return pictures
+
+
+def blanks(generator: np.random.Generator) -> list[np.ndarray]:
+    """Make paper with nothing on it: plain, grainy, in uneven light."""
+    pictures = []
+    for i in range(100):
+        height, width = (int(side) for side in generator.integers(28, 500, 2))
+        light = np.linspace(generator.integers(60, 255), generator.integers(60, 255), width)
+        picture = np.tile(light, (height, 1)) + (i % 2) * generator.normal(0, 4, (height, width))
+        pictures.append(np.clip(picture, 0, 255).astype(np.uint8))
+    return pictures
+
+
+def calibration_error(confidences: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Return the expected calibration error (Guo et al. 2017), equal-width bins."""
+    index = np.minimum((confidences * bins).astype(int), bins - 1)
+    return sum(
+        abs(right[index == i].mean() - confidences[index == i].mean()) * (index == i).mean()
+        for i in range(bins)
+        if (index == i).any()
+    )
+
+
+def mnist_rows(reader: DigitReader, folder: Path) -> list[dict]:
+    """Judge MNIST's test images directly, and read them as pictures."""
+    with gzip.open(folder / "t10k-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
+    with gzip.open(folder / "t10k-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(), np.uint8, offset=8)
+    judged = reader.read_images(images)
+    right = judged.labels == labels
+    low, high = wilson(int(right.sum()), len(labels))
+    rows = [{"set": "judged directly", "n": len(labels), "right": int(right.sum()),
+             "share": float(right.mean()), "low": low, "high": high,
+             "refused": int((~judged.accepted).sum()),
+             "ece": float(calibration_error(judged.confidences, right))}]  # fmt: skip
+    readings = [reader.read(image) for image in images]
+    texts = np.array([reading.text for reading in readings])
+    count = int((texts == labels.astype(str)).sum())
+    low, high = wilson(count, len(labels))
+    rows.append({"set": "read as pictures", "n": len(labels), "right": count,
+                 "share": count / len(labels), "low": low, "high": high,
+                 "refused": sum(r.refused is not None for r in readings)})  # fmt: skip
+    return rows
+
+
+def nondigit_rows(reader: DigitReader) -> list[dict]:
+    """Count how many pictures without digits are refused."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for name, pictures in (
+        ("blank", blanks(generator)),
+        ("noise", noises(generator)),
+        ("letters", letters(generator, like_digits=False)),
+        ("letters like digits", letters(generator, like_digits=True)),
+        ("scribbles", scribbles(generator)),
+    ):
+        refused = sum(reader.read(picture).refused is not None for picture in pictures)
+        rows.append({"set": name, "n": len(pictures), "refused": refused})
+    return rows
+
+
+def contact_sheet(mistakes: list, path: Path) -> None:
+    """Draw each misread picture beside the images that were judged."""
+    tiles = []
+    for file, truth, reading in mistakes:
+        tile = np.full((150, 330, 3), 255, np.uint8)
+        picture = cv2.imread(str(file))
+        scale = min(128 / picture.shape[0], 180 / picture.shape[1])
+        size = max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        tile[: picture.shape[0], : picture.shape[1]] = picture
+        for i, digit in enumerate(reading.digits[:4]):
+            tile[64 * (i // 2) : 64 * (i // 2) + 56, 190 + 60 * (i % 2) : 246 + 60 * (i % 2)] = (
+                cv2.resize((digit.image * 255).astype(np.uint8), (56, 56))[:, :, None]
+            )
+        said = reading.text.replace("\n", "/") or (reading.refused or "")[-30:]
+        text = f"{truth[:12]} : {said[:26]}".replace("\n", "/")
+        cv2.putText(tile, text, (2, 143), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 255), 1)
+        tiles.append(tile)
+    while len(tiles) % 5 or not tiles:
+        tiles.append(np.full((150, 330, 3), 255, np.uint8))
+    rows = [np.hstack(tiles[i : i + 5]) for i in range(0, len(tiles), 5)]
+    cv2.imwrite(str(path), np.vstack(rows))
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="A folder of sets of pictures.")],
+    data_dir: Annotated[Path, typer.Option(help="A folder with MNIST's four IDX files.")],
+    model: Annotated[Path | None, typer.Option(help="Instead of the shipped model.")] = None,
+    mistakes: Annotated[Path | None, typer.Option(help="A PNG of the misread pictures.")] = None,
+    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+    card: Annotated[Path | None, typer.Option(help="The model card's page to write.")] = None,
+) -> None:
+    """Print a row for each set and, last, one JSON object."""
+    reader = DigitReader(model)
+    written, wrong = [], []
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        row, missed = read_set(reader, path)
+        written.append(row)
+        wrong += missed
+    mnist = mnist_rows(reader, data_dir)
+    nothing = nondigit_rows(reader)
+    if mistakes:
+        contact_sheet(wrong, mistakes)
+    facts = {
+        "machine": machine("onnxruntime", "opencv-python-headless", "numpy"),
+        "threshold": reader.threshold,
+        "written": written,
+        "mnist": mnist,
+        "nondigits": nothing,
+    }
+    text = tables(facts)
+    command = "python -m benchmarks.handwriting FOLDER --data-dir DIR"
+    report("Other people's handwriting", text, facts, f"{command} --write PAGE", write)
+    if card:
+        write_card(reader, facts, card)
+
+
+def tables(facts: dict) -> str:
+    """Lay out what was measured in three tables."""
+    written = table(
+        ["set", "pictures", "read right", "95 % interval", "refused", "digit error rate"],
+        [
+            [
+                row["set"],
+                f"{row['n']:,}",
+                f"{row['share']:.2%}",
+                f"{row['low']:.1%} to {row['high']:.1%}",
+                str(row["refused"]),
+                f"{row['digit_error_rate']:.2%}",
+            ]
+            for row in facts["written"]
+        ],
+    )
+    mnist = table(
+        ["MNIST's test images", "n", "right", "95 % interval", "refused", "calibration error"],
+        [
+            [
+                row["set"],
+                f"{row['n']:,}",
+                f"{row['share']:.2%}",
+                f"{row['low']:.2%} to {row['high']:.2%}",
+                f"{row['refused'] / row['n']:.2%}",
+                f"{row['ece']:.2%}" if "ece" in row else "",
+            ]
+            for row in facts["mnist"]
+        ],
+    )
+    nothing = table(
+        ["no digits", "pictures", "refused"],
+        [
+            [row["set"], str(row["n"]), f"{row['refused'] / row['n']:.1%}"]
+            for row in facts["nondigits"]
+        ],
+    )
+    return f"{__doc__.split('    python')[0].strip()}\n\n{written}\n\n{mnist}\n\n{nothing}"
+
+
+LIMITS = (
+    "It reads the ten digits only: printed letters shaped like digits (O, l, S, Z, b, q) are "
+    "read as digits.",
+    "Digits that touch are parted only where one thin stroke joins them, and hardly ever where "
+    "one of two is a 1.",
+    "Pages of mixed text, digits over pictures, and lines that slope by more than about 20° are "
+    "outside of what it was made for.",
+    "Signs, decimal points and crossed-out digits are passed over, or shown as a question mark.",
+)
+
+
+def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
+    """Write the model card's page, and what was measured into the JSON card of the package."""
+    from importlib import resources
+
+    path = Path(str(resources.files("mnist_classifier.read") / "pretrained" / "digits.json"))
+    card = json.loads(path.read_text("utf-8"))
+    card |= {"measured": {k: facts[k] for k in ("written", "mnist", "nondigits")}}
+    card["limits"] = LIMITS
+    path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    inside = json.dumps(reader.model.card, indent=2, ensure_ascii=False)
+    limits = "\n".join(f"- {limit}" for limit in LIMITS)
+    text = (
+        f"The network in `mnist_classifier/read/pretrained/digits.onnx`.\n\n{tables(facts)}\n\n"
+        f"## Limits\n\n{limits}\n\n## The card in the file\n\n```json\n{inside}\n```\n"
+    )
+    made = "<!-- Made by `python -m benchmarks.handwriting … --card PAGE`; do not edit. -->"
+    page.write_text(f"{made}\n# Model card\n\n{text}", "utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

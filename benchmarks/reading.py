@@ -1,0 +1,164 @@
+"""How quickly are digits read, beside ``keras.Model.predict`` on the same network?
+
+One process, in turns (A B A B …), after a warm-up; medians, and the range from the 10 % to the 90 %
+quantile. A turn of "one image" is twenty calls, one after the other, and its time is divided by
+twenty. The processor's peak is that of a large float32 matrix product in NumPy on all cores.
+
+    python -m benchmarks.reading RUN [--repeats 30] [--write docs/benchmarks/reading.md]
+
+RUN is the run folder of the shipped network.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+
+from benchmarks.measure import machine, report, table
+from mnist_classifier import DigitReader
+
+BATCH = 10_000
+CALLS = 20
+
+
+def in_turns(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
+    """Time actions A B A B …; return seconds, after one unmeasured turn."""
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for turn in range(repeats + 1):
+        for name, action in actions.items():
+            began = time.perf_counter()
+            action()
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: np.array(values) for name, values in seconds.items()}
+
+
+def photo_of_digits(images: np.ndarray, generator: np.random.Generator) -> bytes:
+    """Make a 12-megapixel JPEG of 20 digits: grainy paper, uneven light, dark ink."""
+    height, width = 3000, 4000
+    light = np.linspace(150, 235, width)[None, :] + np.linspace(-15, 15, height)[:, None]
+    ink = np.zeros((height, width), np.float32)
+    for i in range(20):
+        side = int(generator.integers(300, 420))
+        digit = cv2.resize(images[i], (side, side), interpolation=cv2.INTER_CUBIC)
+        y, x = 250 + (i // 5) * 650, 200 + (i % 5) * 720
+        ink[y : y + side, x : x + side] = np.clip(digit, 0, 255) / 255
+    grain = generator.normal(0, 3, (height, width)).astype(np.float32)
+    photo = np.clip(light * (1 - 0.75 * ink) + grain, 0, 255).astype(np.uint8)
+    colour = cv2.merge([photo, photo, np.clip(photo * 1.04, 0, 255).astype(np.uint8)])
+    return cv2.imencode(".jpg", colour, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+def multiply_adds(model: Any) -> int:
+    """Count the multiplications for one image."""
+    total = 0
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:
+            shape = layer.output.shape
+            places = int(np.prod(shape[1:-1])) if len(shape) > 2 else 1
+            total += int(np.prod(kernel.shape)) * places
+    return total
+
+
+def repeated(action: Callable[[], object]) -> Callable[[], None]:
+    """Return a turn of many calls."""
+
+    def turn() -> None:
+        for _ in range(CALLS):
+            action()
+
+    return turn
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="The run folder of the shipped network.")],
+    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 30,
+    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+) -> None:
+    """Print a table and, last, one JSON object."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import mnist_classifier.learn.reader  # noqa: F401  registers its activation with Keras
+    from mnist_classifier.learn.datasets import load_sample
+    from mnist_classifier.learn.runs import Run
+
+    cores = len(os.sched_getaffinity(0))
+    model = Run(run).load_model()
+    work = 2 * multiply_adds(model)
+    images = load_sample().test_images
+    batch = np.resize(images, (BATCH, 28, 28)).astype(np.float32) / 255
+    flat, one, one_flat = batch.reshape(BATCH, -1), batch[:1], batch[:1].reshape(1, -1)
+    reader = DigitReader(threads=cores)
+    side = 2048
+    a, b = (np.random.default_rng(i).random((side, side), np.float32) for i in (0, 1))
+    photo = photo_of_digits(images, np.random.default_rng(0))
+    found = len(reader.read(photo).digits)
+
+    single = in_turns(
+        {
+            "one image, Keras predict": repeated(lambda: model.predict(one_flat, verbose=0)),
+            "one image, reader": repeated(lambda: reader.read_images(one)),
+        },
+        repeats,
+    )
+    single = {name: values / CALLS for name, values in single.items()}
+    many = in_turns(
+        {
+            "10,000 images, Keras predict": lambda: model.predict(flat, batch_size=1000, verbose=0),
+            "10,000 images, reader": lambda: reader.read_images(batch),
+            "matrix product": lambda: a @ b,
+        },
+        repeats,
+    )
+    pictures = in_turns({"12-megapixel photo": lambda: reader.read(photo)}, repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "one.png"
+        cv2.imwrite(str(path), 255 - images[0])
+        command = [sys.executable, "-m", "mnist_classifier", "read", str(path)]
+        process = in_turns(
+            {"process: mnist read one.png": lambda: subprocess.run(
+                command, check=True, capture_output=True)},
+            max(5, repeats // 3),
+        )  # fmt: skip
+    seconds = {**single, **many, **pictures, **process}
+    median = {name: float(np.median(values)) for name, values in seconds.items()}
+    peak = 2 * side**3 / median["matrix product"]
+    rate = BATCH / median["10,000 images, reader"]
+    facts = {
+        "machine": machine("keras", "tensorflow", "onnxruntime", "opencv-python-headless"),
+        "one_image_ratio": median["one image, Keras predict"] / median["one image, reader"],
+        "images_per_second": rate,
+        "multiply_adds_per_image": work // 2,
+        "peak_gflops": peak / 1e9,
+        "share_of_peak": rate * work / peak,
+        "photo_digits_found": found,
+        "medians": median,
+    }
+    rows = []
+    for name, values in seconds.items():
+        low, middle, high = np.quantile(values, [0.1, 0.5, 0.9]) * 1000
+        rows.append([name, f"{middle:.3f}", f"{low:.3f} to {high:.3f}"])
+    text = (
+        f"{(__doc__ or '').split('    python')[0].strip()}\n\n"
+        f"{table(['what', 'median, ms', '10 % to 90 %, ms'], rows)}\n\n"
+        f"One image takes Keras's `predict` {facts['one_image_ratio']:.0f} times as long as the "
+        f"reader. The reader judges {rate:,.0f} images a second: {rate * work / 1e9:.0f} GFLOP/s, "
+        f"{facts['share_of_peak']:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s. In the photo it "
+        f"found {found} of 20 digits."
+    )
+    command = "python -m benchmarks.reading RUN --write PAGE"
+    report("Speed of reading", text, facts, command, write)
+
+
+if __name__ == "__main__":
+    typer.run(main)

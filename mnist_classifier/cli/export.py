@@ -1,0 +1,50 @@
+"""``mnist export``: a run's network as one file for `mnist read` and other programs."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_classifier.cli import options
+
+
+class Format(str, Enum):
+    """The formats that a network can be exported in."""
+
+    ONNX = "onnx"
+    LITERT = "litert"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The file to write.", show_default="RUN/digits.onnx or .tflite"),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="onnx, or litert where Keras can.")] = Format.ONNX,
+    data_dir: options.DataDir = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a run's network as one file: ONNX with its card inside, or LiteRT.
+
+    Temperature and threshold are chosen on the run's validation images; Keras and ONNX are proved
+    to agree before anything is written.
+    """
+    from mnist_classifier.errors import require
+
+    options.prepare_keras(quiet)
+    require("train", *(("onnx", "tf2onnx") if format is Format.ONNX else ()))
+
+    from mnist_classifier.learn.export import export_run
+
+    result = export_run(run, output, format.value, data_dir)
+    if quiet:
+        typer.echo(result.path)
+        return
+    typer.echo(f"written: {result.path} ({result.path.stat().st_size:,} bytes)")
+    if result.difference is not None:
+        typer.echo(f"proved:  Keras and ONNX differ by at most {result.difference:.1e}")
+        typer.echo(f"card:    {result.path.with_suffix('.json')}")

@@ -1,0 +1,189 @@
+"""``mnist read``: pictures in, digits out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_classifier.errors import MnistError, SettingsError
+
+if TYPE_CHECKING:
+    from mnist_classifier.read.reader import DigitReader, Reading
+
+_STDIN = "-"
+_SHOW_PROGRESS_FROM = 20
+
+
+def read(
+    pictures: Annotated[
+        list[str],
+        typer.Argument(metavar="PICTURE…", help="Files, folders, or - for standard input."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line and picture.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one CSV row a picture.")] = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw boxes, digits and confidences on a copy of the picture: a PNG, or for "
+            "several pictures a folder."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A file made by mnist export.", show_default="the shipped model"),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="What scores below is refused as no digit; 0 refuses nothing.",
+            show_default="the model's own",
+        ),
+    ] = None,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
+    ] = 100_000_000,
+) -> int:
+    """Read handwritten digits from pictures.
+
+    Prints what is written and how sure that is: the least confidence of its digits. A picture may
+    hold one digit or many; lines are parted by a newline, wide gaps by a space, and ? stands for
+    a mark among digits that is none.
+
+    Leaves with 0 when every picture could be read or was refused as holding no digit, 1 when one
+    of several was damaged or missing (the others are read), 2 for any other mistake.
+    """
+    from mnist_classifier.read.reader import DigitReader
+
+    if as_json and as_csv:
+        raise SettingsError("got --json and --csv; expected one of them: leave the other out")
+    names = list(_expand(pictures))
+    if annotate is not None and len(names) > 1 and not annotate.is_dir():
+        raise SettingsError(
+            f"{annotate} is no folder, and {len(names)} pictures are to be drawn; "
+            "expected a folder for their copies: make it first"
+        )
+    reader = DigitReader(model, threshold=threshold, max_pixels=max_pixels)
+    show = _printer(as_json, as_csv, many=len(names) > 1)
+    failed = False
+    for name in _with_progress(names):
+        reading: Reading | None = None
+        message = None
+        try:
+            reading = _read_one(reader, name, annotate, len(names))
+        except MnistError as error:
+            if len(names) == 1 and not (as_json or as_csv):
+                raise
+            failed, message = True, str(error)
+        show(name, reading, message)
+    if failed:
+        return 1 if len(names) > 1 else 2
+    return 0
+
+
+def _expand(pictures: list[str]) -> Iterator[str]:
+    """Yield the pictures' names; a folder stands for those in it, in order."""
+    from mnist_classifier.errors import PictureError
+    from mnist_classifier.read.picture import SUFFIXES
+
+    for name in pictures:
+        path = Path(name)
+        if name == _STDIN or not path.is_dir():
+            yield name
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not inside:
+            raise PictureError(
+                f"the folder {path} holds no picture; expected files named "
+                f"{', '.join(sorted(SUFFIXES))}: name another"
+            )
+        yield from map(str, inside)
+
+
+def _read_one(reader: DigitReader, name: str, annotate: Path | None, count: int) -> Reading:
+    picture: str | bytes = sys.stdin.buffer.read() if name == _STDIN else name
+    reading = reader.read(picture)
+    if annotate is not None:
+        from mnist_classifier.read.annotate import save_annotated
+
+        stem = "stdin" if name == _STDIN else Path(name).stem
+        target = annotate / f"{stem}.png" if count > 1 or annotate.is_dir() else annotate
+        save_annotated(target, picture, reading, reader.max_pixels)
+    return reading
+
+
+def _with_progress(names: list[str]) -> Iterator[str]:
+    """Yield names, and show on a terminal's standard error how many are done, if many."""
+    if len(names) < _SHOW_PROGRESS_FROM or not sys.stderr.isatty():
+        yield from names
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(names, "Reading", console=Console(stderr=True), transient=True)
+
+
+def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
+    """Return the function that prints one picture's outcome."""
+    if as_json:
+        return _print_json
+    if as_csv:
+        import csv
+
+        rows = csv.writer(sys.stdout)
+        rows.writerow(["picture", "text", "confidence", "refused", "error"])
+        return lambda name, reading, error: rows.writerow(
+            [
+                name,
+                reading.text if reading else "",
+                f"{_confidence(reading):.4f}" if reading and reading.digits else "",
+                (reading.refused or "") if reading else "",
+                error or "",
+            ]
+        )
+    return lambda name, reading, error: _print_text(name, reading, error, many)
+
+
+def _confidence(reading: Reading) -> float:
+    return min(digit.confidence for digit in reading.digits)
+
+
+def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
+    import json
+
+    digits = [
+        {
+            "label": digit.label,
+            "confidence": round(digit.confidence, 6),
+            "probabilities": [round(float(p), 6) for p in digit.probabilities],
+            "box": list(digit.box),
+        }
+        for digit in (reading.digits if reading else ())
+    ]
+    outcome = {
+        "picture": name,
+        "text": reading.text if reading else "",
+        "digits": digits,
+        "refused": reading.refused if reading else None,
+        "error": error,
+    }
+    typer.echo(json.dumps(outcome, ensure_ascii=False))
+
+
+def _print_text(name: str, reading: Reading | None, error: str | None, many: bool) -> None:
+    prefix = f"{name}: " if many else ""
+    if reading is None:
+        typer.echo(f"error: {error}", err=True)
+    elif reading.refused:
+        typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
+    else:
+        lines = reading.text.split("\n")
+        lines[-1] += f"  ({_confidence(reading):.1%} sure)"
+        typer.echo("\n".join(prefix + line for line in lines))

@@ -1,0 +1,123 @@
+"""Normalise the ink of one digit as MNIST's makers did: the only place where this is done."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+FloatImage = npt.NDArray[np.float32]
+
+SIDE = 28
+"""Height and width of a MNIST image in pixels."""
+
+BOX = 20
+"""Height and width, in pixels, of the box in which MNIST's digits lie."""
+
+STROKE_WIDTHS = (1.8, 5.0)
+"""The pens of most of MNIST's writers, in pixels of the 28×28 image; see `stroke_width`."""
+
+_WORKING_SIDE = 4 * BOX
+_INK = 0.5
+
+
+def ink_box(ink: FloatImage, threshold: float = 0.2) -> tuple[int, int, int, int] | None:
+    """Return the box ``(x, y, width, height)`` of all ink above a threshold, None without ink."""
+    rows = np.flatnonzero(ink.max(axis=1) > threshold)
+    columns = np.flatnonzero(ink.max(axis=0) > threshold)
+    if rows.size == 0 or columns.size == 0:
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
+
+
+def stroke_width(ink: FloatImage) -> float:
+    """Estimate the width of a pen's stroke in pixels.
+
+    Across a straight stroke of width w, the distance to the stroke's edge averages w / 4.
+
+    Args:
+        ink: Shape ``(height, width)``, values in [0, 1], 1 where the pen was.
+
+    Returns:
+        The width in pixels of this picture; 0.0 without ink.
+    """
+    mask = (ink > _INK).astype(np.uint8)
+    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0]
+    # A pixel's centre lies half a pixel nearer to the edge than the distance to its neighbour.
+    return float(4 * (inside.mean() - 0.5)) if inside.size else 0.0
+
+
+def _resize(ink: FloatImage, width: int, height: int) -> FloatImage:
+    """Resize with anti-aliasing, within [0, 1]."""
+    shrinks = width * height < ink.shape[0] * ink.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    resized = cv2.resize(ink, (width, height), interpolation=method)
+    return np.asarray(np.clip(resized, 0, 1), np.float32)
+
+
+def _change_stroke(ink: FloatImage, change: float) -> FloatImage:
+    """Make strokes wider (narrower below 0) by so many pixels, with soft edges."""
+    mask = (ink > _INK).astype(np.uint8)
+    outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return np.asarray(np.clip(0.5 + change / 2 - (outside - inside), 0, 1), np.float32)
+
+
+def _bring_stroke_to_mnist(ink: FloatImage) -> FloatImage:
+    """Return the same digit as if written with one of MNIST's pens."""
+    height, width = ink.shape
+    longest = max(height, width)
+    if longest < _WORKING_SIDE:  # too coarse to measure a stroke: look closer
+        scale = _WORKING_SIDE / longest
+        ink = _resize(ink, max(1, round(width * scale)), max(1, round(height * scale)))
+        longest = max(ink.shape)
+    unit = longest / BOX  # pixels here for each pixel of the 28×28 image
+    stroke = stroke_width(ink) / unit
+    target = float(np.clip(stroke, *STROKE_WIDTHS))
+    if stroke == 0 or abs(target - stroke) < 0.1:
+        return ink
+    margin = max(0, round((target - stroke) * unit))
+    changed = _change_stroke(np.pad(ink, margin), (target - stroke) * unit)
+    box = ink_box(changed)
+    if box is None:
+        return ink
+    x, y, width, height = box
+    return changed[y : y + height, x : x + width]
+
+
+def normalise(ink: FloatImage) -> FloatImage:
+    """Fit one digit's ink into 20×20 and centre its mass in 28×28, as MNIST was made.
+
+    The method is that of LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
+    document recognition" (1998), section III-A; before it, a stroke thinner or thicker than
+    MNIST's pens is brought to their widths (`STROKE_WIDTHS`).
+
+    Args:
+        ink: Shape ``(height, width)``, values in [0, 1], 1 where the pen was.
+
+    Returns:
+        Shape ``(28, 28)``, float32 in [0, 1]; all zero without ink.
+    """
+    image = np.zeros((SIDE, SIDE), np.float32)
+    box = ink_box(ink)
+    if box is None:
+        return image
+    x, y, width, height = box
+    cropped = np.ascontiguousarray(ink[y : y + height, x : x + width], np.float32)
+    digit = _bring_stroke_to_mnist(cropped)
+    height, width = digit.shape
+    scale = BOX / max(height, width)
+    digit = _resize(digit, max(1, round(width * scale)), max(1, round(height * scale)))
+    height, width = digit.shape
+    mass = digit.sum()
+    if mass == 0:
+        return image
+    # MNIST's centre of mass lies at pixel (14, 14), counted from 0.
+    left = round(SIDE / 2 - float((digit.sum(axis=0) @ np.arange(width)) / mass))
+    top = round(SIDE / 2 - float((digit.sum(axis=1) @ np.arange(height)) / mass))
+    left = min(max(left, 0), SIDE - width)
+    top = min(max(top, 0), SIDE - height)
+    image[top : top + height, left : left + width] = digit
+    return image

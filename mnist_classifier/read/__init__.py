@@ -1,0 +1,1 @@
+"""Read digits: pictures in, digits and probabilities out; no TensorFlow."""

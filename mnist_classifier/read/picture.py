@@ -1,0 +1,218 @@
+"""Bytes, a path or an array → one safe BGR picture, whatever the format."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import imagesize
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.errors import PictureError
+
+BgrImage = npt.NDArray[np.uint8]
+Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused before they are decoded; 100 megapixels unless said otherwise."""
+
+_MAX_BYTES = 256 * 1024 * 1024
+# A JPEG above this many pixels is decoded at half its size: its digits have pixels to spare.
+_HALF_SIZE_ABOVE = 6_000_000
+_HALF = cv2.IMREAD_REDUCED_COLOR_2
+_JPEG = b"\xff\xd8"
+_ORIENTATION = 0x0112
+
+
+def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrImage, float]:
+    """Decode a picture, or take an array as one.
+
+    Honours EXIF rotation, takes transparent pixels as paper, the first frame of an animation, and
+    brings 16-bit and floating-point values to 8 bits.
+
+    Args:
+        picture: A path, the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, or an array: shape
+            ``(height, width)`` grey, ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA;
+            uint8 in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
+        max_pixels: More pixels than that are refused, by the file's header, before decoding.
+
+    Returns:
+        The picture, shape ``(height, width, 3)``, uint8, BGR; and its scale: how many pixels of
+        the original lie along one of its pixels (2.0 for a large JPEG, otherwise 1.0).
+
+    Raises:
+        PictureError: It is no picture, is damaged, empty or too large, or the array's shape,
+            type or values are not as above.
+    """
+    if isinstance(picture, np.ndarray):
+        return _from_array(picture, max_pixels), 1.0
+    if isinstance(picture, (str, Path)):
+        return _from_bytes(_read_file(Path(picture)), str(picture), max_pixels)
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        return _from_bytes(bytes(picture), "the bytes", max_pixels)
+    raise PictureError(
+        f"got a {type(picture).__name__}; expected a path, the bytes of a picture file, "
+        "or a NumPy array"
+    )
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise PictureError(f"{path} is no file; expected a picture file")
+        if size > _MAX_BYTES:
+            raise PictureError(
+                f"{path} has {size:,} bytes; expected at most {_MAX_BYTES:,}: make it smaller"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise PictureError(
+            f"cannot read {path}: {reason}; expected a picture file: check the path"
+        ) from error
+    except ValueError as error:  # a path with a null character
+        raise PictureError(f"cannot read {str(path)!r}: not a path; check it") from error
+
+
+def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, float]:
+    if not content:
+        raise PictureError(f"{name}: empty; expected a picture: save or download it again")
+    width, height = _size_from_header(content, name)
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{name}: {width:,} × {height:,} pixels; expected at most {max_pixels:,} in all: "
+            "make it smaller or raise the limit (--max-pixels)"
+        )
+    if content[:2] == _JPEG:
+        halve = width * height > _HALF_SIZE_ABOVE
+        decoded = _decode(content, _HALF if halve else cv2.IMREAD_COLOR, name)
+        return np.asarray(decoded, np.uint8), (2.0 if halve else 1.0)
+    decoded = _decode(content, cv2.IMREAD_UNCHANGED, name)
+    decoded = _turn_upright(decoded, _exif_orientation(content))
+    return _to_bgr(_to_8_bits(decoded, name), rgb=False), 1.0
+
+
+def _size_from_header(content: bytes, name: str) -> tuple[int, int]:
+    """Return width and height as the file's first bytes state them; nothing is decoded."""
+    try:
+        width, height = imagesize.get(io.BytesIO(content))
+    except Exception as error:  # whatever its parser meets in damaged bytes
+        raise _not_a_picture(name) from error
+    if not (isinstance(width, int) and isinstance(height, int)) or width < 1 or height < 1:
+        raise _not_a_picture(name)
+    return width, height
+
+
+def _decode(content: bytes, flags: int, name: str) -> npt.NDArray[np.generic]:
+    try:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except (cv2.error, MemoryError) as error:
+        raise _not_a_picture(name) from error
+    if decoded is None or decoded.size == 0:
+        raise _not_a_picture(name)
+    return decoded
+
+
+def _exif_orientation(content: bytes) -> int:
+    """Return the orientation, 1 to 8, that a PNG's or WebP's EXIF block states; 1 without one."""
+    block = max(content.find(b"eXIf"), content.find(b"EXIF"))
+    for order, magic in (("<", b"II*\x00"), (">", b"MM\x00*")):
+        start = content.find(magic, block, block + 24)
+        if block < 0 or start < 0:
+            continue
+        try:
+            (first,) = struct.unpack_from(order + "I", content, start + 4)
+            (count,) = struct.unpack_from(order + "H", content, start + first)
+            for entry in range(min(count, 100)):
+                tag, _, _, value = struct.unpack_from(
+                    order + "HHIH", content, start + first + 2 + 12 * entry
+                )
+                if tag == _ORIENTATION:
+                    return int(value) if 1 <= value <= 8 else 1
+        except struct.error:  # cut short: as good as none
+            return 1
+    return 1
+
+
+def _turn_upright(picture: npt.NDArray[np.generic], orientation: int) -> npt.NDArray[np.generic]:
+    """Honour EXIF's orientation, which OpenCV does not where it keeps the alpha channel."""
+    if orientation in (2, 4, 5, 7):
+        picture = picture[:, ::-1]
+    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[orientation]
+    return np.rot90(picture, turns)
+
+
+def _not_a_picture(name: str) -> PictureError:
+    return PictureError(
+        f"{name}: not a picture that can be decoded, or damaged; "
+        "expected PNG, JPEG, WebP, BMP, GIF or TIFF: open it in a viewer and save it again"
+    )
+
+
+def _from_array(array: npt.NDArray[np.generic], max_pixels: int) -> BgrImage:
+    expected = "expected shape (height, width), (height, width, 3) RGB or (height, width, 4) RGBA"
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise PictureError(f"got an array of shape {array.shape}; {expected}")
+    if array.size == 0:
+        raise PictureError(f"got an empty array of shape {array.shape}; {expected}")
+    if array.shape[0] * array.shape[1] > max_pixels:
+        raise PictureError(
+            f"got an array of {array.shape[1]:,} × {array.shape[0]:,} pixels; expected at most "
+            f"{max_pixels:,} in all: make it smaller or raise the limit (max_pixels)"
+        )
+    return _to_bgr(_to_8_bits(array, "the array"), rgb=True)
+
+
+def _to_8_bits(values: npt.NDArray[np.generic], name: str) -> BgrImage:
+    if values.dtype == np.uint8:
+        return np.asarray(values, np.uint8)
+    if values.dtype == np.bool_:
+        white: BgrImage = values.astype(np.uint8) * np.uint8(255)
+        return white
+    if values.dtype == np.uint16:
+        return np.asarray(np.round(values.astype(np.float32) / 257), np.uint8)
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise PictureError(f"{name}: NaN or infinite values; expected values in [0, 1]")
+        low, high = float(values.min()), float(values.max())
+        if low < 0 or high > 1:
+            raise PictureError(
+                f"{name}: values from {low:g} to {high:g}; expected floats in [0, 1], or uint8"
+            )
+        return np.asarray(np.round(values.astype(np.float32) * 255), np.uint8)
+    raise PictureError(
+        f"{name}: values of type {values.dtype}; expected uint8, uint16, bool or floats in [0, 1]"
+    )
+
+
+def _to_bgr(values: BgrImage, *, rgb: bool) -> BgrImage:
+    if values.ndim == 2 or values.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(values, cv2.COLOR_GRAY2BGR), np.uint8)
+    if values.shape[2] == 4:
+        values = _lay_on_paper(values)
+    return np.ascontiguousarray(values[:, :, ::-1] if rgb else values)
+
+
+def _lay_on_paper(values: BgrImage) -> BgrImage:
+    """Replace what is transparent by paper.
+
+    Where most of the picture is opaque, that is paper with ink on it, and the transparent rest
+    becomes more of it. Where most is transparent, the ink alone is opaque, and the paper is
+    white under dark ink and black under light ink.
+    """
+    colour, alpha = values[:, :, :3], values[:, :, 3]
+    opaque = alpha > 127
+    if opaque.all() or not opaque.any():
+        return colour if opaque.all() else np.full_like(colour, 255)
+    if opaque.mean() > 0.5:
+        paper = np.median(colour[opaque], axis=0)
+    else:
+        paper = np.full(3, 255.0 if colour[opaque].mean() < 128 else 0.0)
+    share = alpha[:, :, None].astype(np.float32) / 255
+    return np.asarray(np.round(share * colour + (1 - share) * paper), np.uint8)

@@ -1,0 +1,71 @@
+"""`mnist export`: a run becomes one file that `mnist read` uses."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from mnist_classifier import DigitReader
+
+
+def mnist(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "mnist_classifier", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    folder.mkdir()
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((784,)), layers.Dense(10, "softmax")])
+    model.save(folder / "model.keras")
+    (folder / "config.json").write_text(json.dumps({"dataset": "sample", "seed": 3}))
+    (folder / "metrics.json").write_text(json.dumps({"test_accuracy": 0.125, "test_size": 1000}))
+    return folder
+
+
+def test_a_run_becomes_a_file_that_the_reader_uses(run, tmp_path):
+    out = tmp_path / "model.onnx"
+    done = mnist("export", run, "--output", out)
+    assert done.returncode == 0, done.stderr
+    assert "differ by at most" in done.stdout
+    reader = DigitReader(out)
+    assert reader.model.card["test_accuracy"] == 0.125
+    assert reader.model.card["seed"] == 3
+    assert reader.model.refusal.measure == "confidence"
+    assert reader.read_images(np.zeros((2, 28, 28))).probabilities.shape == (2, 10)
+    card = json.loads(out.with_suffix(".json").read_text())
+    assert len(card.pop("sha256")) == 64
+    assert card == reader.model.card
+
+
+@pytest.mark.slow
+def test_litert_where_keras_can(run, tmp_path):
+    out = tmp_path / "model.tflite"
+    done = mnist("export", run, "--format", "litert", "--output", out)
+    if done.returncode:
+        assert done.returncode == 2
+        assert "cannot export LiteRT" in done.stderr
+        assert "Traceback" not in done.stderr
+    else:
+        assert out.read_bytes()[4:8] == b"TFL3"
+
+
+def test_mistakes_are_one_line_and_exit_code_2(run, tmp_path):
+    for arguments in (
+        [tmp_path / "none"],
+        [run, "--format", "png"],
+        [run, "--output", run / "model.keras" / "x.onnx"],
+    ):
+        done = mnist("export", *arguments)
+        assert done.returncode == 2, arguments
+        assert "Traceback" not in done.stderr
+        assert done.stderr.count("\n") <= 1 or "--help" in done.stderr

@@ -1,0 +1,129 @@
+"""`mnist read`, as a process."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from tests.read.drawing import png, write
+
+
+def mnist(*arguments, stdin=None):
+    return subprocess.run(
+        [sys.executable, "-m", "mnist_classifier", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for text in ("42", "7", "180"):
+        (folder / f"{text}.png").write_bytes(png(write(text)))
+    return folder
+
+
+def test_prints_what_is_written_and_how_sure_it_is(pictures):
+    done = mnist("read", pictures / "42.png")
+    assert done.returncode == 0, done.stderr
+    text, sure = done.stdout.decode().split("  ")
+    assert text == "42"
+    assert sure.endswith("% sure)\n")
+
+
+def test_json_is_one_object_a_line_and_picture(pictures):
+    done = mnist("read", pictures, "--json")
+    outcomes = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [outcome["text"] for outcome in outcomes] == ["180", "42", "7"]
+    for outcome in outcomes:
+        assert set(outcome) == {"picture", "text", "digits", "refused", "error"}
+        assert outcome["refused"] is outcome["error"] is None
+        for digit in outcome["digits"]:
+            assert set(digit) == {"label", "confidence", "probabilities", "box"}
+            assert len(digit["probabilities"]) == 10
+            assert len(digit["box"]) == 4
+
+
+def test_csv(pictures):
+    done = mnist("read", pictures, "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    assert [row["text"] for row in rows] == ["180", "42", "7"]
+    assert all(0.9 < float(row["confidence"]) <= 1 for row in rows)
+
+
+def test_standard_input(pictures):
+    done = mnist("read", "-", stdin=(pictures / "7.png").read_bytes())
+    assert done.stdout.decode().startswith("7  (")
+    assert mnist("read", "-", stdin=b"").returncode == 2
+
+
+def test_one_bad_picture_among_good_ones(pictures):
+    (pictures / "bad.png").write_bytes(b"text")
+    done = mnist("read", pictures, pictures / "missing.png", "--json")
+    assert done.returncode == 1
+    outcomes = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [outcome["text"] for outcome in outcomes] == ["180", "42", "7", "", ""]
+    assert "not a picture" in outcomes[3]["error"]
+    assert "no such file" in outcomes[4]["error"]
+    plain = mnist("read", pictures)
+    assert plain.returncode == 1
+    assert b"bad.png: not a picture" in plain.stderr
+    assert b"42.png: 42" in plain.stdout
+
+
+def test_mistakes_are_one_line_and_exit_code_2(tmp_path, pictures):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for arguments in (
+        ["read", tmp_path / "none.png"],
+        ["read", empty],
+        ["read", pictures, "--json", "--csv"],
+        ["read", pictures, "--annotate", tmp_path / "one.png"],
+        ["read", pictures / "7.png", "--model", pictures / "7.png"],
+        ["read", pictures / "7.png", "--max-pixels", "10"],
+        ["read", pictures / "7.png", "--threshold", "2"],
+        ["read"],
+    ):
+        done = mnist(*arguments)
+        assert done.returncode == 2, arguments
+        assert b"Traceback" not in done.stderr
+        assert done.stdout == b"" or arguments == ["read"]
+
+
+def test_a_blank_page_is_refused_with_a_reason(tmp_path):
+    path = tmp_path / "blank.png"
+    path.write_bytes(png(write(" ")))
+    done = mnist("read", path)
+    assert done.returncode == 0
+    assert b"refused: nothing is written" in done.stderr
+
+
+def test_annotate(pictures, tmp_path):
+    out = tmp_path / "out.png"
+    assert mnist("read", pictures / "42.png", "--annotate", out).returncode == 0
+    assert cv2.imread(str(out)) is not None
+    folder = tmp_path / "annotated"
+    folder.mkdir()
+    assert mnist("read", pictures, "--annotate", folder).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["180.png", "42.png", "7.png"]
+
+
+def test_reading_loads_neither_tensorflow_nor_keras_nor_matplotlib(pictures):
+    program = (
+        "import sys\n"
+        "from mnist_classifier.cli import main\n"
+        "try:\n"
+        f"    main(['read', {str(pictures / '7.png')!r}])\n"
+        "except SystemExit as done:\n"
+        "    assert done.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()

@@ -1,0 +1,82 @@
+"""A model file is loaded as data; what is not one of ours is refused."""
+
+import json
+
+import pytest
+
+from mnist_classifier import DigitReader
+from mnist_classifier.errors import ModelError
+from mnist_classifier.read.model import CARD_KEY
+
+onnx = pytest.importorskip("onnx")
+
+
+def network(side=28, classes=10, card=None, name="images", kind=1):
+    """The smallest network of the right form: one matrix product."""
+    helper = onnx.helper
+    pixels = side * side
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", [name, "shape"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        ],
+        "network",
+        [helper.make_tensor_value_info(name, kind, ["n", side, side])],
+        [helper.make_tensor_value_info("logits", kind, ["n", classes])],
+        [
+            helper.make_tensor("shape", 7, [2], [-1, pixels]),
+            helper.make_tensor("weights", kind, [pixels, classes], [0.0] * pixels * classes),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    if card is not None:
+        entry = model.metadata_props.add()
+        entry.key, entry.value = CARD_KEY, card
+    return model.SerializeToString()
+
+
+GOOD = json.dumps({"temperature": 1.0, "refusal": {"measure": "confidence", "threshold": 0.5}})
+
+
+def test_a_file_of_the_right_form_is_used(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(network(card=GOOD))
+    assert DigitReader(path).threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "damaged, or no ONNX file"),
+        (b"no model at all", "damaged, or no ONNX file"),
+        (network(card=GOOD)[:500], "damaged, or no ONNX file"),
+        (network(side=27, card=GOOD), "another network: input images .*27, 27"),
+        (network(classes=11, card=GOOD), "another network: .*output logits .*11"),
+        (network(name="pixels", card=GOOD), "another network: input pixels"),
+        (network(), "carries no model card"),
+        (network(card="{"), "carries no model card"),
+        (network(card="[]"), "no JSON object"),
+        (network(card="{}"), "its card lacks 'temperature'"),
+    ],
+)
+def test_other_files_are_refused(content, message, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message) as error:
+        DigitReader(path)
+    assert "mnist export" in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"none\.onnx"):
+        DigitReader(tmp_path / "none.onnx")
+
+
+def test_the_shipped_model_is_small_and_its_card_lies_beside_it():
+    from importlib import resources
+
+    folder = resources.files("mnist_classifier.read") / "pretrained"
+    assert len((folder / "digits.onnx").read_bytes()) <= 1_000_000
+    card = json.loads((folder / "digits.json").read_text())
+    inside = DigitReader().model.card
+    assert {key: card[key] for key in inside} == inside

@@ -1,0 +1,243 @@
+"""Pictures in, digits out; what is no digit is refused; bad input is said to be bad."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mnist_classifier import DigitReader
+from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.read.annotate import annotate, save_annotated
+
+from .drawing import png, write
+
+
+@pytest.mark.parametrize("digit", "0123456789")
+def test_single_digits(reader, digit):
+    reading = reader.read(png(write(digit)))
+    assert (reading.text, reading.refused) == (digit, None)
+    (found,) = reading.digits
+    assert found.label == int(digit)
+    assert found.probabilities.shape == (10,)
+    assert found.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert found.confidence == pytest.approx(found.probabilities.max())
+    assert found.confidence > 0.9
+    assert found.image.shape == (28, 28)
+    assert found.image.dtype == np.float32
+    assert found.image.min() >= 0
+    assert found.image.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pen": 3},
+        {"pen": 24},
+        {"scale": 0.2},
+        {"scale": 8.0},
+        {"paper": (0, 0, 0), "ink": (255, 255, 255)},
+        {"paper": (180, 220, 240), "ink": (130, 40, 30)},
+    ],
+)
+def test_other_pens_sizes_and_colours(reader, changes):
+    assert reader.read(write("2047", **changes)).text == "2047"
+
+
+def test_lines_and_wide_gaps(reader):
+    assert reader.read(write("12 34\n567")).text == "12 34\n567"
+
+
+def test_digits_that_touch(reader):
+    assert reader.read(write("26", gap=-26, pen=8)).text == "26"
+
+
+def test_a_digit_in_a_corner(reader):
+    picture = np.full((900, 1200, 3), 240, np.uint8)
+    digit = write("5", scale=0.4)
+    picture[-digit.shape[0] :, -digit.shape[1] :] = np.minimum(digit, 240)
+    reading = reader.read(picture)
+    assert reading.text == "5"
+    x, y, width, height = reading.digits[0].box
+    assert x > 1000
+    assert y > 700
+    assert x + width <= 1200
+    assert y + height <= 900
+
+
+def test_boxes_are_in_the_pixels_of_a_large_jpeg(reader):
+    picture = np.full((3000, 4000, 3), 255, np.uint8)
+    digit = write("8", scale=3)
+    picture[1500 : 1500 + digit.shape[0], 2500 : 2500 + digit.shape[1]] = digit
+    (found,) = reader.read(cv2.imencode(".jpg", picture)[1].tobytes()).digits
+    assert np.abs(np.array(found.box[:2]) - (2500 + 3 * 70, 1500 + 3 * 50)).max() < 40
+
+
+def test_what_is_no_digit_is_refused(reader):
+    rng = np.random.default_rng(0)
+    blank = np.full((200, 300), 255, np.uint8)
+    lines = np.full((200, 200), 255, np.uint8)
+    for _ in range(25):
+        a, b = rng.integers(20, 180, (2, 2))
+        cv2.line(lines, a.tolist(), b.tolist(), 0, 3)
+    cross = np.full((200, 200), 255, np.uint8)
+    cv2.line(cross, (60, 60), (140, 140), 0, 8)
+    cv2.line(cross, (140, 60), (60, 140), 0, 8)
+    cv2.line(cross, (100, 40), (100, 160), 0, 8)
+    for picture in (blank, lines, cross, rng.integers(0, 256, (200, 200), np.uint8)):
+        reading = reader.read(picture)
+        assert reading.refused
+        assert reading.text == ""
+        assert reading.digits == ()
+
+
+def test_the_threshold_can_be_set(reader):
+    picture = write("6")
+    assert DigitReader(threshold=0).read(picture).text == "6"
+    image = reader.read(picture).digits[0].image[None]
+    assert not DigitReader(threshold=1).read_images(image).accepted[0]
+    assert DigitReader(threshold=0).read_images(np.zeros((1, 28, 28))).accepted[0]
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(SettingsError, match="expected a number from 0 to 1"):
+            DigitReader(threshold=wrong)
+
+
+def test_images_are_judged_directly_in_any_number(reader):
+    images = np.stack([reader.read(write(d)).digits[0].image for d in "0123456789"])
+    judged = reader.read_images(images)
+    assert judged.labels.tolist() == list(range(10))
+    assert judged.accepted.all()
+    assert judged.probabilities.shape == (10, 10)
+    many = reader.read_images(np.tile((images * 255).round().astype(np.uint8), (30, 1, 1)))
+    assert many.labels.tolist() == list(range(10)) * 30
+    assert reader.read_images(np.zeros((0, 28, 28), np.uint8)).labels.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((28, 28), np.uint8),
+        np.zeros((1, 28, 27), np.uint8),
+        np.zeros((1, 28, 28), np.int32),
+        np.full((1, 28, 28), np.nan),
+        np.full((1, 28, 28), 255.0),
+        np.full((1, 28, 28), -1.0),
+        [[1]],
+    ],
+)
+def test_images_that_are_none(reader, images):
+    with pytest.raises(PictureError, match=r"^got .*; expected "):
+        reader.read_images(images)
+
+
+def test_several_threads_say_the_same_as_one(reader):
+    pictures = [png(write(text)) for text in ("12", "345", "6\n7", "890")] * 4
+    alone = [reader.read(picture).text for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        together = [reading.text for reading in pool.map(reader.read, pictures)]
+    assert together == alone == ["12", "345", "6\n7", "890"] * 4
+
+
+def test_a_mark_that_is_no_digit_is_not_passed_over(reader):
+    picture = write("47 1", margin=60)
+    cv2.line(picture, (370, 60), (470, 200), (0, 0, 0), 9)
+    cv2.line(picture, (470, 60), (370, 200), (0, 0, 0), 9)
+    cv2.line(picture, (360, 130), (480, 130), (0, 0, 0), 9)
+    assert reader.read(picture).text.replace(" ", "") == "47?1"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (3, 20_000), (20_000, 3), (2, 2)])
+def test_odd_shapes_are_no_crash(reader, shape):
+    rng = np.random.default_rng(1)
+    for picture in (np.zeros(shape, np.uint8), rng.integers(0, 256, shape, np.uint8)):
+        reader.read(picture)
+
+
+SEEDS = [png(write("4")), *(
+    cv2.imencode(suffix, write("7", scale=0.3))[1].tobytes()
+    for suffix in (".jpg", ".webp", ".bmp", ".gif", ".tiff")
+)]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    seed=st.sampled_from(SEEDS),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),
+    length=st.floats(0.02, 1),
+)
+def test_damaged_files_raise_nothing_but_our_own(reader, seed, edits, length):
+    content = bytearray(seed)
+    for place, value in edits:
+        content[int(place * (len(content) - 1))] = value
+    try:
+        reader.read(bytes(content[: max(1, int(length * len(content)))]))
+    except MnistError as error:
+        assert "expected" in str(error)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_no_picture(reader, content):
+    with pytest.raises(PictureError):
+        reader.read(content)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    height=st.integers(1, 120),
+    width=st.integers(1, 120),
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["noise", "sparse", "lines", "blocks"]),
+)
+def test_any_array_is_read_or_refused(reader, height, width, seed, kind):
+    rng = np.random.default_rng(seed)
+    if kind == "noise":
+        picture = rng.integers(0, 256, (height, width, 3), np.uint8)
+    elif kind == "sparse":
+        picture = (rng.random((height, width)) < rng.random() * 0.2).astype(np.uint8) * 255
+    else:
+        picture = np.full((height, width), int(rng.integers(256)), np.uint8)
+        for _ in range(int(rng.integers(1, 12))):
+            a, b = (rng.integers(0, (width, height)).tolist() for _ in range(2))
+            value = int(rng.integers(256))
+            if kind == "lines":
+                cv2.line(picture, a, b, value, int(rng.integers(1, 9)))
+            else:
+                cv2.rectangle(picture, a, b, value, -1)
+    reading = reader.read(picture)
+    assert bool(reading.digits) == (reading.refused is None) == bool(reading.text)
+    for digit in reading.digits:
+        assert 0 <= digit.label <= 9
+        assert np.isfinite(digit.probabilities).all()
+        x, y, w, h = digit.box
+        assert 0 <= x < width
+        assert 0 <= y < height
+        assert 1 <= w <= width
+        assert 1 <= h <= height
+
+
+def test_annotate_draws_on_a_copy(reader, tmp_path):
+    picture = write("35")
+    reading = reader.read(picture)
+    drawn = annotate(picture, reading)
+    assert drawn.shape[0] > picture.shape[0]
+    x, y, _, _ = reading.digits[0].box
+    scale = drawn.shape[1] / picture.shape[1]
+    assert drawn[round(y * scale), round(x * scale)].tolist() != [255, 255, 255]
+    save_annotated(tmp_path / "out.png", picture, reading)
+    assert cv2.imread(str(tmp_path / "out.png")).shape == drawn.shape
+    with pytest.raises(MnistError, match="cannot write"):
+        save_annotated(tmp_path / "none" / "out.png", picture, reading)
+
+
+def test_mnist_itself_through_the_whole_path(reader, mnist_dir):
+    from mnist_classifier.learn.idx import load_folder
+
+    _, (images, labels) = load_folder(mnist_dir)
+    judged = reader.read_images(images)
+    assert (judged.labels == labels).mean() >= 0.996
+    assert judged.accepted.mean() >= 0.99
+    texts = [reader.read(image).text for image in images[:2000]]
+    assert (np.array(texts) == labels[:2000].astype(str)).mean() >= 0.99

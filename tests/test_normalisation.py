@@ -1,0 +1,73 @@
+"""One digit's ink becomes an image like MNIST's."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from mnist_classifier.normalisation import BOX, SIDE, ink_box, normalise, stroke_width
+
+
+def bar(width, height=140, margin=30):
+    ink = np.zeros((height + 2 * margin, width + 2 * margin), np.float32)
+    ink[margin : margin + height, margin : margin + width] = 1
+    return ink
+
+
+@pytest.mark.parametrize("width", [4, 9, 20, 35])
+def test_stroke_width(width):
+    assert stroke_width(bar(width, 400)) == pytest.approx(width, rel=0.25, abs=1)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (200, 300), (10, 7), (2000, 1500)])
+def test_fits_the_box_and_is_centred_by_mass(shape):
+    ink = np.zeros(shape, np.float32)
+    points = np.array([[0.1, 0.1], [0.9, 0.15], [0.5, 0.6], [0.3, 0.9]]) * shape[::-1]
+    pen = max(1, max(shape) // 15)
+    cv2.polylines(ink, [points.astype(np.int32)], False, 1.0, pen)
+    image = normalise(ink)
+    assert image.shape == (SIDE, SIDE)
+    _, _, width, height = ink_box(image)
+    assert max(width, height) in (BOX - 1, BOX)
+    mass = image / image.sum()
+    assert abs((mass.sum(axis=0) @ np.arange(SIDE)) - 14) <= 1
+    assert abs((mass.sum(axis=1) @ np.arange(SIDE)) - 14) <= 1
+
+
+@pytest.mark.parametrize("pen", [2, 6, 12, 40, 60])
+def test_every_pen_becomes_one_of_mnists(pen):
+    ink = np.zeros((500, 400), np.float32)
+    cv2.ellipse(ink, (200, 250), (140, 200), 0, 0, 360, 1.0, pen)
+    image = normalise(ink)
+    large = cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    assert 1.4 <= stroke_width(large) / 4 <= 4
+
+
+def test_without_ink_there_is_nothing():
+    assert not normalise(np.zeros((30, 40), np.float32)).any()
+
+
+def test_mnist_stays_as_it_is(mnist_dir):
+    from mnist_classifier.learn.idx import load_folder
+
+    _, (images, _) = load_folder(mnist_dir)
+    ink = images[:500].astype(np.float32) / 255
+    difference = np.abs(np.stack([normalise(image) for image in ink]) - ink).mean(axis=(1, 2))
+    assert np.median(difference) < 0.02
+
+
+@settings(deadline=None)
+@given(
+    arrays.arrays(
+        np.float32,
+        arrays.array_shapes(min_dims=2, max_dims=2, max_side=40),
+        elements=st.floats(0, 1, width=32),
+    )
+)
+def test_anything_in_range_stays_in_range(ink):
+    image = normalise(ink)
+    assert image.dtype == np.float32
+    assert np.isfinite(image).all()
+    assert 0 <= image.min() <= image.max() <= 1
