@@ -35,7 +35,7 @@ def export(
     """
     from mnist_classifier.errors import require
 
-    options.prepare_keras(quiet)
+    options.import_learning(quiet)
     require("train", *(("onnx", "tf2onnx") if format is Format.ONNX else ()))
 
     from mnist_classifier.learn.export import export_run

@@ -23,6 +23,9 @@ def train(
         int | None, typer.Option(help="Images a training step.", show_default="the recipe's")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
+    recipe: Annotated[
+        str, typer.Option(help="dnn, or reader: the network that mnist read ships.")
+    ] = "dnn",
     show: Annotated[bool, typer.Option(help="Open the figures where there is a display.")] = True,
     quiet: options.Quiet = False,
 ) -> int:
@@ -31,7 +34,7 @@ def train(
 
     from mnist_classifier.learn.settings import Settings
 
-    settings = Settings(dataset, data_dir, output, epochs, batch_size, seed)
+    settings = Settings(dataset, data_dir, output, epochs, batch_size, seed, recipe)
     options.import_learning(quiet)
     from mnist_images_classification import learn_digits
 

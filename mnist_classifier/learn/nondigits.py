@@ -7,12 +7,18 @@ MNIST's own digits, turned on their side or pushed together.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import keras
+import matplotlib
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
+import PIL.ImageDraw
+from PIL import ImageFont
 
 from mnist_classifier.normalisation import SIDE, normalise
 
@@ -38,6 +44,11 @@ _LETTERS = {
 }  # fmt: skip
 
 
+# Of the fonts that matplotlib brings; those left out stay unseen, for measuring.
+_FONTS = (
+    "DejaVuSans", "DejaVuSans-BoldOblique", "DejaVuSerif", "DejaVuSerif-Italic",
+    "DejaVuSansMono-Oblique", "STIXGeneral", "STIXGeneralBol", "cmr10", "cmtt10", "cmmi10",
+)  # fmt: skip
 _PRINTED = "acdefhkmnprtuvwxACEFHJKLMNPRTUVWXY?#&@%+="
 
 
@@ -96,14 +107,27 @@ def letter(generator: np.random.Generator) -> Image:
     return _draw([np.clip(points, -0.1, 1.1) for points in strokes], generator)
 
 
+@cache
+def _fonts() -> list[ImageFont.FreeTypeFont]:
+    """Open the fonts that come with matplotlib."""
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    return [ImageFont.truetype(str(folder / f"{name}.ttf"), _CANVAS) for name in _FONTS]
+
+
 def printed_letter(generator: np.random.Generator) -> Image:
-    """Print a letter or two in OpenCV's fonts."""
-    canvas = np.zeros((2 * _CANVAS, 3 * _CANVAS), np.uint8)
+    """Print a letter or two in one of OpenCV's or matplotlib's fonts."""
     text = str(generator.choice(list(_PRINTED)))
     if generator.random() < 0.2:
         text += str(generator.choice(list(_PRINTED)))
-    font, pen = int(generator.integers(0, 8)), int(generator.integers(2, 9))
-    cv2.putText(canvas, text, (40, 130), font, 3, 255, pen, cv2.LINE_AA)
+    font = int(generator.integers(0, 8 + len(_FONTS)))
+    if font < 8:
+        canvas = np.zeros((2 * _CANVAS, 3 * _CANVAS), np.uint8)
+        pen = int(generator.integers(2, 9))
+        cv2.putText(canvas, text, (40, 130), font, 3, 255, pen, cv2.LINE_AA)
+    else:
+        page = PIL.Image.new("L", (3 * _CANVAS, 2 * _CANVAS))
+        PIL.ImageDraw.Draw(page).text((40, 30), text, fill=255, font=_fonts()[font - 8])
+        canvas = np.asarray(page, np.uint8)
     shear, width = generator.uniform(-0.3, 0.3), generator.uniform(0.7, 1.2)
     slanted = np.array([[width, shear, 0], [0, 1, 0]])
     return _to_image(cv2.warpAffine(canvas, slanted, canvas.shape[::-1]))
@@ -229,8 +253,8 @@ def nondigits(
         Shape ``(n, 28, 28)``, float32 in [0, 1], normalised like digits.
     """
     kinds: list[tuple[float, Callable[[], Image]]] = [
-        (0.28, lambda: letter(generator)),
-        (0.14, lambda: printed_letter(generator)),
+        (0.24, lambda: letter(generator)),
+        (0.18, lambda: printed_letter(generator)),
         (0.10, lambda: scribble(generator)),
         (0.08, lambda: tangle(generator)),
         (0.08, lambda: strokes(generator)),
@@ -274,3 +298,21 @@ def digit_or_nothing(targets: Any, probabilities: Any) -> Any:
     digit = ops.sum(probabilities, axis=1)
     own = ops.sum(targets * probabilities, axis=1) + (1 - ops.sum(targets, axis=1)) * (1 - digit)
     return -ops.log(ops.maximum(own, 1e-7))
+
+
+@keras.saving.register_keras_serializable("mnist_classifier")  # type: ignore[untyped-decorator]
+def accuracy(targets: Any, probabilities: Any) -> Any:
+    """Say which pictures are judged right: digits by their most probable class, others refused.
+
+    Args:
+        targets: Shape ``(n, 10)``, one-hot; all zero for what is no digit.
+        probabilities: Shape ``(n, 10)``, from `softmax_or_nothing`.
+
+    Returns:
+        Shape ``(n,)``, 1.0 or 0.0.
+    """
+    ops = keras.ops
+    labelled = ops.equal(ops.argmax(targets, axis=1), ops.argmax(probabilities, axis=1))
+    refused = ops.sum(probabilities, axis=1) < 0.5
+    is_digit = ops.sum(targets, axis=1) > 0.5
+    return ops.cast(ops.where(is_digit, labelled, refused), "float32")

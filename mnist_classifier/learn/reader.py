@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import keras
@@ -16,9 +16,15 @@ import numpy.typing as npt
 from keras import layers
 
 from mnist_classifier.learn.augmentation import Deformation, deform, vary_writing
-from mnist_classifier.learn.datasets import Part, one_hot
-from mnist_classifier.learn.evaluation import count_correct, predict
-from mnist_classifier.learn.nondigits import digit_or_nothing, nondigits, softmax_or_nothing
+from mnist_classifier.learn.datasets import Part, Splits, Targets, one_hot
+from mnist_classifier.learn.nondigits import (
+    accuracy,
+    digit_or_nothing,
+    nondigits,
+    softmax_or_nothing,
+)
+from mnist_classifier.learn.runs import History
+from mnist_classifier.learn.training import Training
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,6 +58,7 @@ def reader_layers() -> list[keras.layers.Layer]:
 class ReaderRecipe:
     """How the reader's network is trained."""
 
+    name: str = "reader"
     epochs: int = 40
     batch_size: int = 128
     learning_rate: float = 3e-3
@@ -81,6 +88,48 @@ class ReaderRecipe:
             noise=0,
         )
     )
+
+    @property
+    def all_epochs(self) -> int:
+        """The main and the finishing epochs together."""
+        return self.epochs + self.finishing_epochs
+
+    def adapted(
+        self,
+        train_size: int,
+        epochs: int | None,
+        batch_size: int | None,
+    ) -> ReaderRecipe:
+        """Return the recipe with a person's wishes; fewer epochs keep a sixth for the finish.
+
+        Args:
+            train_size: How many images an epoch has; makes no difference here.
+            epochs: All epochs together, or ``None`` for the recipe's.
+            batch_size: Images a step, or ``None`` for the recipe's.
+        """
+        chosen = replace(self, batch_size=batch_size or self.batch_size)
+        if epochs is None:
+            return chosen
+        finishing = epochs // 6
+        return replace(chosen, epochs=epochs - finishing, finishing_epochs=finishing)
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0: two cosines, the second lower."""
+        if epoch == 0 and self.epochs > 1:
+            return self.learning_rate / 5  # warms up
+        highest, length, since = (
+            (self.learning_rate, self.epochs, epoch)
+            if epoch < self.epochs
+            else (self.finishing_learning_rate, self.finishing_epochs, epoch - self.epochs)
+        )
+        return highest * (1 + math.cos(math.pi * since / length)) / 2
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return asdict(self)
+
+
+READER = ReaderRecipe()
 
 
 def deformed_epoch(
@@ -114,83 +163,83 @@ def deformed_epoch(
     return images.reshape(len(images), -1)[order], targets[order]
 
 
-def train_reader(
-    training: Part,
-    validation: Part,
-    recipe: ReaderRecipe,
-    seed: int,
-    checkpoint: Path,
-    report: Callable[[dict[str, float]], None],
-) -> keras.Model:
-    """Train the reader's network; goes on from the checkpoint where there is one.
+def build(recipe: ReaderRecipe) -> keras.Sequential:
+    """Build the reader's network; its first weights come from Keras's global seed."""
+    return keras.Sequential(reader_layers(), name=recipe.name)
 
-    The last epoch's weights are kept: the learning rate ends at 0, and nothing is chosen.
+
+def compile_model(model: keras.Model, recipe: ReaderRecipe, train_size: int) -> None:
+    """Compile for AdamW and cross-entropy over ten digits and "no digit".
 
     Args:
-        training: Images and labels to learn.
-        validation: Images and labels to report on.
-        recipe: The settings.
-        seed: Decides first weights, deformations and order.
-        checkpoint: A ``.keras`` file written after each epoch.
-        report: Called after each epoch with its figures.
-
-    Returns:
-        The trained network: ``(n, 784)`` in [0, 1] → ``(n, 10)`` probabilities.
+        model: From `build`.
+        recipe: Weight decay and the first epoch's learning rate; the others follow as it trains.
+        train_size: Makes no difference here.
     """
-    steps = (len(training) + round(recipe.nondigits * len(training))) // recipe.batch_size
-    if checkpoint.exists():
-        model = keras.models.load_model(checkpoint)
-    else:
-        keras.utils.set_random_seed(seed)
-        model = keras.Sequential(reader_layers(), name="reader")
-        _compile(model, recipe, steps, finishing=False)
-    first = int(model.optimizer.iterations.numpy()) // steps
-    last = recipe.epochs + recipe.finishing_epochs
-    epochs = _ahead(lambda epoch: deformed_epoch(training, recipe, seed, epoch), range(first, last))
-    for epoch, (x, y) in enumerate(epochs, first):
-        began = time.perf_counter()
-        if epoch == recipe.epochs:
-            _compile(model, recipe, steps, finishing=True)
-            # Counted on, so that a checkpoint says where it stands.
-            model.optimizer.iterations.assign(steps * recipe.epochs)
-        size = steps * recipe.batch_size
-        record = model.fit(
-            x[:size], y[:size], batch_size=recipe.batch_size, shuffle=False, verbose=0
-        )
-        model.save(checkpoint)
-        probabilities = predict(model, validation.x)
-        report(
-            {
-                "epoch": epoch + 1,
-                "loss": record.history["loss"][0],
-                "val_accuracy": count_correct(probabilities, validation.labels) / len(validation),
-                "val_refused": float((probabilities.sum(axis=1) < 0.5).mean()),
-                "seconds": time.perf_counter() - began,
-            }
-        )
-    return model
+    optimizer = keras.optimizers.AdamW(recipe.rate(0), weight_decay=recipe.weight_decay)
+    model.compile(optimizer, digit_or_nothing, metrics=[accuracy], jit_compile=False)
 
 
-def _compile(model: keras.Model, recipe: ReaderRecipe, steps: int, finishing: bool) -> None:
-    """Compile for the main or the finishing epochs."""
-    schedules = keras.optimizers.schedules
-    if finishing:
-        # A cosine that begins where the optimizer's count of steps stands.
-        schedule: Any = schedules.CosineDecay(
-            0.0,
-            steps * recipe.finishing_epochs,
-            warmup_target=recipe.finishing_learning_rate,
-            warmup_steps=steps * recipe.epochs,
+def fit(
+    model: keras.Model,
+    recipe: ReaderRecipe,
+    splits: Splits,
+    targets: Targets,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Training:
+    """Train on images deformed anew in each epoch, and on drawings of what is no digit.
+
+    The last epoch's weights are kept: the learning rate ends near 0, and nothing is chosen. Ctrl-C
+    ends the training early, with the weights of the last finished epoch.
+
+    Args:
+        model: A compiled network.
+        recipe: The settings.
+        splits: The images; of the three parts, the test's is not touched.
+        targets: The labels of the validation part are compared.
+        callbacks: Told when training and epochs begin and end.
+    """
+    part = splits.train
+    steps = (len(part) + round(recipe.nondigits * len(part))) // recipe.batch_size
+    # The training's own seed: drawn from Keras's global one, which the run's seed set.
+    seed = int(np.random.randint(2**31))
+    history: History = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+    for callback in callbacks:
+        callback.set_params({"epochs": recipe.all_epochs, "steps": steps})
+        callback.set_model(model)
+        callback.on_train_begin()
+    kept = model.get_weights()
+    interrupted = False
+    began = time.perf_counter()
+    try:
+        epochs = _ahead(
+            lambda epoch: deformed_epoch(part, recipe, seed, epoch), range(recipe.all_epochs)
         )
-    else:
-        schedule = schedules.CosineDecay(
-            recipe.learning_rate / 30,
-            max(1, steps * (recipe.epochs - 1)),
-            warmup_target=recipe.learning_rate,
-            warmup_steps=steps,
-        )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    model.compile(optimizer, digit_or_nothing, jit_compile=False)
+        for epoch, (x, y) in enumerate(epochs):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch)
+            model.optimizer.learning_rate = recipe.rate(epoch)
+            size = steps * recipe.batch_size
+            record = model.fit(
+                x[:size],
+                y[:size],
+                batch_size=recipe.batch_size,
+                shuffle=False,
+                verbose=0,
+                validation_data=(splits.validation.x, targets.validation),
+                validation_batch_size=1000,
+            )
+            kept = model.get_weights()
+            logs = {name: float(record.history[name][0]) for name in history}
+            for name, value in logs.items():
+                history[name].append(value)
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs)
+    except KeyboardInterrupt:
+        interrupted = True
+        model.set_weights(kept)
+    finished = len(history["loss"])
+    return Training(history, finished or None, interrupted, time.perf_counter() - began)
 
 
 def _ahead(make: Callable[[int], Any], numbers: range) -> Iterator[Any]:

@@ -10,6 +10,7 @@ from mnist_classifier.errors import SettingsError
 MOST_EPOCHS = 10_000
 LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
+RECIPES = ("dnn", "reader")
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,11 @@ class Settings:
         output: The run folder to make, or ``None`` for one named after recipe and time.
         epochs: The most epochs to train, 1 to 10,000; ``None`` leaves it to the recipe.
         batch_size: Images a training step, 1 to 100,000; ``None`` leaves it to the recipe.
+        recipe: ``"dnn"``, the program's own, or ``"reader"``, the network that is shipped.
         seed: Decides split, first weights, shuffling and random assignment; 0 to 2³² − 1.
 
     Raises:
-        SettingsError: A number lies outside its range.
+        SettingsError: A number lies outside its range, or the recipe is unknown.
     """
 
     dataset: str | None = None
@@ -35,8 +37,13 @@ class Settings:
     epochs: int | None = None
     batch_size: int | None = None
     seed: int = 0
+    recipe: str = "dnn"
 
     def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise SettingsError(
+                f"unknown recipe {self.recipe!r}; expected one of {', '.join(RECIPES)}"
+            )
         for name, value, low, high in (
             ("epochs", self.epochs, 1, MOST_EPOCHS),
             ("batch size", self.batch_size, 1, LARGEST_BATCH),

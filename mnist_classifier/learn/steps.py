@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import keras
 import typer
@@ -16,13 +17,14 @@ from rich.panel import Panel
 from rich.table import Table
 
 from mnist_classifier.errors import RunError
-from mnist_classifier.learn import datasets, evaluation, figures, recipes, runs, training
+from mnist_classifier.learn import datasets, evaluation, figures, reader, recipes, runs, training
 from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
 from mnist_classifier.learn.evaluation import Evaluation
 from mnist_classifier.learn.progress import TrainingProgress
-from mnist_classifier.learn.recipes import Recipe
 from mnist_classifier.learn.settings import Settings
 from mnist_classifier.learn.training import Training
+
+Recipe = recipes.Recipe | reader.ReaderRecipe
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def begin(
         OutputError: The run folder exists already or cannot be made.
     """
     keras.utils.set_random_seed(settings.seed)
-    with runs.new_run(settings.output, recipes.DNN.name) as run:
+    with runs.new_run(settings.output, settings.recipe) as run:
         yield Lesson(settings, run, console, quiet, show and has_display())
 
 
@@ -102,22 +104,28 @@ def one_hot_encode(splits: Splits) -> Targets:
 
 
 def choose_recipe(lesson: Lesson, splits: Splits) -> Recipe:
-    """Take the default recipe with the epochs and the batch size that suit or were asked."""
+    """Take the recipe with the epochs and the batch size that suit or were asked."""
     settings = lesson.settings
-    return recipes.DNN.adapted(len(splits.train), settings.epochs, settings.batch_size)
+    recipe = reader.READER if settings.recipe == reader.READER.name else recipes.DNN
+    return recipe.adapted(len(splits.train), settings.epochs, settings.batch_size)
 
 
 def build_network(lesson: Lesson, recipe: Recipe) -> keras.Sequential:
     """Build the recipe's network."""
-    model = training.build(recipe)
-    widths = " → ".join(str(layer.units) for layer in model.layers if hasattr(layer, "units"))
-    lesson.tell("Network", f"784 → {widths}, {model.count_params():,} weights")
+    model = _ways(recipe).build(recipe)
+    widths = [
+        layer.units if hasattr(layer, "units") else layer.filters
+        for layer in model.layers
+        if hasattr(layer, "units") or hasattr(layer, "filters")
+    ]
+    shape = " → ".join(map(str, [784, *widths]))
+    lesson.tell("Network", f"{recipe.name}: {shape}, {model.count_params():,} weights")
     return model
 
 
 def compile_network(model: keras.Model, recipe: Recipe, splits: Splits) -> None:
     """Compile for adam, binary cross-entropy and accuracy."""
-    training.compile_model(model, recipe, len(splits.train))
+    _ways(recipe).compile_model(model, recipe, len(splits.train))
 
 
 def train(
@@ -149,7 +157,9 @@ def train(
     lesson.run.reserve(3 * 4 * model.count_params() + (2 << 20))
     progress = None if lesson.quiet else TrainingProgress(lesson.console)
     try:
-        outcome = training.fit(model, recipe, splits, targets, [progress] if progress else [])
+        outcome: Training = _ways(recipe).fit(
+            model, recipe, splits, targets, [progress] if progress else []
+        )
     finally:
         if progress:
             progress.close()
@@ -222,6 +232,11 @@ def report(
     tell_scores(lesson.console, scores, random_accuracy)
     tell(lesson.console, "Saved in", str(lesson.run.path))
     warn_of_sample(lesson.console, dataset.note)
+
+
+def _ways(recipe: Recipe) -> ModuleType:
+    """Return the module that builds, compiles and fits a recipe's network."""
+    return reader if isinstance(recipe, reader.ReaderRecipe) else training
 
 
 def evaluate_run(
