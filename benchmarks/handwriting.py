@@ -1,8 +1,8 @@
 """How well other people's handwriting is read, and how surely what is no digit is refused.
 
-A refused picture counts as wrong. What is no digit is drawn by the benchmark; its letters are
-printed in OpenCV's fonts, which training has seen, so that letters of other fonts and hands are
-refused less surely. "Letters like digits" are those with a digit's shape, such as O, l and S.
+A refused picture counts as wrong. What is no digit is drawn by the benchmark; its single letters
+are printed in fonts that training has not seen. "Letters like digits" are those with a digit's
+shape, such as O, l and S.
 
     python -m benchmarks.handwriting FOLDER --data-dir DIR [--write PAGE] [--mistakes OUT.png]
 
@@ -20,13 +20,19 @@ from pathlib import Path
 from typing import Annotated
 
 import cv2
+import matplotlib
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
 import typer
+from PIL import ImageFont
 
 from benchmarks.measure import machine, report, table
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import PictureError
 
+# Of the fonts that matplotlib brings, some of those that training leaves out.
+UNSEEN_FONTS = ("DejaVuSansMono", "DejaVuSerif-Bold", "STIXGeneralItalic", "cmss10", "cmb10")
 # Printed letters that have a digit's shape; reported apart.
 LIKE_DIGITS = "OoQDIlijJSsZzBbGgqyA"
 
@@ -79,18 +85,18 @@ def read_set(reader: DigitReader, folder: Path) -> tuple[dict, list]:
 
 
 def letters(generator: np.random.Generator, like_digits: bool) -> list[np.ndarray]:
-    """Print letters in OpenCV's fonts, dark on light."""
+    """Print letters in fonts that training has not seen, dark on light."""
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     pictures = []
     alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    for _ in range(10):
+    for name in UNSEEN_FONTS * 2:
         for letter in alphabet:
             if (letter in LIKE_DIGITS) != like_digits:
                 continue
-            picture = np.full((120, 120, 3), generator.integers(200, 256), np.uint8)
-            font = int(generator.integers(0, 8))
-            scale, pen = generator.uniform(2, 3), int(generator.integers(2, 7))
-            cv2.putText(picture, letter, (25, 85), font, scale, (30, 30, 30), pen, cv2.LINE_AA)
-            pictures.append(picture)
+            font = ImageFont.truetype(str(folder / f"{name}.ttf"), int(generator.integers(50, 90)))
+            picture = PIL.Image.new("L", (120, 120), int(generator.integers(200, 256)))
+            PIL.ImageDraw.Draw(picture).text((25, 10), letter, fill=30, font=font)
+            pictures.append(np.asarray(picture))
     return pictures
 
 

@@ -87,12 +87,27 @@ def _bring_stroke_to_mnist(ink: FloatImage) -> FloatImage:
     return changed[y : y + height, x : x + width]
 
 
+def is_normalised(ink: FloatImage) -> bool:
+    """Tell whether an image has MNIST's form already: 28×28, a box of 20, its mass in the centre.
+
+    Args:
+        ink: Shape ``(height, width)``, values in [0, 1], 1 where the pen was.
+    """
+    box = ink_box(ink, threshold=0.02) if ink.shape == (SIDE, SIDE) else None
+    if box is None or max(box[2:]) != BOX:
+        return False
+    pixels, mass = np.arange(SIDE), ink.sum()
+    centre = np.array([ink.sum(axis=0) @ pixels, ink.sum(axis=1) @ pixels]) / mass
+    return bool((np.abs(centre - SIDE / 2) <= 0.51).all())
+
+
 def normalise(ink: FloatImage) -> FloatImage:
     """Fit one digit's ink into 20×20 and centre its mass in 28×28, as MNIST was made.
 
     The method is that of LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to
     document recognition" (1998), section III-A; before it, a stroke thinner or thicker than
-    MNIST's pens is brought to their widths (`STROKE_WIDTHS`).
+    MNIST's pens is brought to their widths (`STROKE_WIDTHS`). What has MNIST's form already stays
+    as it is.
 
     Args:
         ink: Shape ``(height, width)``, values in [0, 1], 1 where the pen was.
@@ -100,6 +115,8 @@ def normalise(ink: FloatImage) -> FloatImage:
     Returns:
         Shape ``(28, 28)``, float32 in [0, 1]; all zero without ink.
     """
+    if is_normalised(ink):
+        return np.asarray(ink, np.float32)
     image = np.zeros((SIDE, SIDE), np.float32)
     box = ink_box(ink)
     if box is None:

@@ -33,6 +33,7 @@ def mnist_dir():
 
 @pytest.fixture(scope="session")
 def sample():
+    pytest.importorskip("keras")
     from mnist_classifier.learn.datasets import load_sample
 
     return load_sample()

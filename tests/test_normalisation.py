@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mnist_classifier.normalisation import BOX, SIDE, ink_box, normalise, stroke_width
+from mnist_classifier.normalisation import (
+    BOX,
+    SIDE,
+    ink_box,
+    is_normalised,
+    normalise,
+    stroke_width,
+)
 
 
 def bar(width, height=140, margin=30):
@@ -71,3 +78,12 @@ def test_anything_in_range_stays_in_range(ink):
     assert image.dtype == np.float32
     assert np.isfinite(image).all()
     assert 0 <= image.min() <= image.max() <= 1
+
+
+def test_an_image_in_mnists_form_stays_as_it_is(sample):
+    for image in sample.test_images[:200]:
+        ink = image.astype(np.float32) / 255
+        assert is_normalised(ink)
+        assert np.array_equal(normalise(ink), ink)
+        assert not is_normalised(np.roll(ink, 2, axis=1))
+        assert not is_normalised(ink[1:])

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.datasets import CLASSES, NAMES, SIDE, load_dataset, prepare
@@ -132,10 +134,6 @@ def to_onnx(network: keras.Model, card: Mapping[str, Any]) -> bytes:
     Returns:
         The file: input ``images`` float32 ``(n, 28, 28)``, output ``logits`` float32 ``(n, 10)``.
     """
-    import tempfile
-
-    import onnx
-
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "network.onnx"
         predict_logits(network, np.zeros((1, SIDE, SIDE), np.float32))  # Keras asks for one call
@@ -149,11 +147,42 @@ def to_onnx(network: keras.Model, card: Mapping[str, Any]) -> bytes:
     for value in (graph.input[0], graph.output[0]):
         value.name = renamed[value.name]
         value.type.tensor_type.shape.dim[0].dim_param = "n"
+    _fix_reshapes(model)
     metadata = model.metadata_props.add()
     metadata.key, metadata.value = CARD_KEY, json.dumps(card, ensure_ascii=False)
     model.producer_name, model.doc_string = "mnist-classifier", ""
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
+
+
+def _fix_reshapes(model: onnx.ModelProto) -> None:
+    """Give each reshape before a matrix product its shape as a constant.
+
+    The converter has it computed at run time, which takes a sixth of one image's time; what
+    computed it is dropped.
+    """
+    weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    rows = {
+        node.input[0]: weights[node.input[1]][0]
+        for node in model.graph.node
+        if node.op_type == "MatMul" and node.input[1] in weights
+    }
+    for node in model.graph.node:
+        if node.op_type == "Reshape" and node.output[0] in rows:
+            name = f"{node.output[0]}/shape"
+            shape = np.array([-1, rows[node.output[0]]], np.int64)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(shape, name))
+            node.input[1] = name
+    while True:
+        used = {name for node in model.graph.node for name in node.input}
+        used |= {value.name for value in model.graph.output}
+        unused = [node for node in model.graph.node if not used & set(node.output)]
+        if not unused:
+            break
+        for node in unused:
+            model.graph.node.remove(node)
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
+        model.graph.initializer.remove(tensor)
 
 
 def largest_difference(network: keras.Model, content: bytes, images: Floats) -> float:

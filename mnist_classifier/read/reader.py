@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError, SettingsError
-from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, normalise, stroke_width
+from mnist_classifier.normalisation import (
+    SIDE,
+    FloatImage,
+    ink_box,
+    is_normalised,
+    normalise,
+    stroke_width,
+)
 from mnist_classifier.read.digits import (
     Box,
     Mark,
@@ -135,6 +142,10 @@ class DigitReader:
         """
         image, file_scale = load_picture(picture, self.max_pixels)
         strength, ink_scale = find_ink(image)
+        whole = np.clip(strength / 255, 0, 1, dtype=np.float32)
+        if is_normalised(whole):
+            box = ink_box(whole) or (0, 0, SIDE, SIDE)
+            return self._reading([[Mark(box, whole, 255.0)]], file_scale * ink_scale)
         pieces = find_marks(strength)
         if not pieces:
             return Reading("", (), "nothing is written: no ink was found")
@@ -173,17 +184,22 @@ class DigitReader:
         return bool(together >= 0.5 and (small or min(alone) < 0.5))
 
     def _judge(self, images: Floats) -> Judgement:
-        logits = self.model.logits(images).astype(np.float64)
+        logits = self.model.logits(images)
+        if not len(logits):
+            empty = np.empty(0, np.float32)
+            return Judgement(empty.astype(np.int64), logits, empty, empty > 0, empty)
         peak = logits.max(axis=1, keepdims=True)
-        scaled = np.exp((logits - peak) / self.model.temperature)
-        probabilities = (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
-        confidences = probabilities.max(axis=1)
+        below = logits - peak
+        scaled = np.exp(below / self.model.temperature)
+        total = scaled.sum(axis=1, keepdims=True)
+        confidences = 1 / total[:, 0]  # of the peak, whose scaled value is 1
         scores = confidences
         if self.model.refusal.measure == "digit_probability":
-            energy = np.log(np.exp(logits - peak).sum(axis=1)) + peak[:, 0]
-            scores = (1 / (1 + np.exp(-np.clip(energy, -60, 60)))).astype(np.float32)
-        labels = probabilities.argmax(axis=1)
-        return Judgement(labels, probabilities, confidences, scores >= self.threshold, scores)
+            # The sigmoid of the logits' log-sum-exp, written without overflow.
+            ink = np.exp(below).sum(axis=1)
+            scores = ink / (ink + np.exp(-np.clip(peak[:, 0], -60, 60)))
+        labels = logits.argmax(axis=1)
+        return Judgement(labels, scaled / total, confidences, scores >= self.threshold, scores)
 
     def _judge_inks(self, inks: list[FloatImage]) -> Judgement:
         """Normalise and judge; no inks, no judgements."""
