@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_classifier.errors import OutputError
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
-from mnist_classifier.read.reader import Reading
+from mnist_classifier.read.reader import Digit, Reading
 
 _SURE = (40, 140, 30)  # BGR: green
 _UNSURE = (0, 110, 230)  # orange, below 0.9
@@ -20,6 +20,8 @@ _LEAST_SIDE = 480
 
 def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -> BgrImage:
     """Draw a reading on a copy of its picture; small pictures are enlarged.
+
+    Confidences are left out where there is no room for them between digits.
 
     Args:
         picture: As for `DigitReader.read`.
@@ -40,7 +42,9 @@ def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -
         colour = _SURE if digit.confidence >= 0.9 else _UNSURE
         cv2.rectangle(drawn, (x, y), (x + width, y + height), colour, thick)
         text = f"{digit.label} {digit.confidence:.0%}"
-        (_, text_height), _ = cv2.getTextSize(text, _FONT, size, thick)
+        (text_width, text_height), _ = cv2.getTextSize(text, _FONT, size, thick)
+        if text_width > width and _has_neighbour(digit, reading, text_width / scale):
+            text = str(digit.label)
         base = y - thick - 2 if y > text_height + thick + 2 else y + height + text_height + thick
         cv2.putText(drawn, text, (x, base), _FONT, size, colour, thick, cv2.LINE_AA)
     lines = [f"refused: {reading.refused}"] if reading.refused else reading.text.split("\n")
@@ -53,6 +57,17 @@ def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -
         colour = _REFUSED if reading.refused else (0, 0, 0)
         cv2.putText(strip, line, (8, baseline), _FONT, size, colour, thick, cv2.LINE_AA)
     return np.asarray(strip, np.uint8)
+
+
+def _has_neighbour(digit: Digit, reading: Reading, width: float) -> bool:
+    """Tell whether a text of a width in pixels above a digit would run into another digit."""
+    x, y, _, height = digit.box
+    return any(
+        x < other.box[0] < x + 1.2 * width
+        and other.box[1] < y + height
+        and y < other.box[1] + other.box[3]
+        for other in reading.digits
+    )
 
 
 def save_annotated(

@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_classifier.learn.nondigits import digit_or_nothing, nondigits, softmax_or_nothing
+from mnist_classifier.learn.nondigits import (
+    accuracy,
+    digit_or_nothing,
+    nondigits,
+    softmax_or_nothing,
+)
 
 
 def test_nondigits(sample):
@@ -36,3 +41,15 @@ def test_digit_or_nothing_is_the_cross_entropy():
     targets[0, 3] = 1
     loss = keras.ops.convert_to_numpy(digit_or_nothing(targets, probabilities))
     assert loss == pytest.approx([-np.log(0.4), -np.log(0.5)], rel=1e-5)
+
+
+def test_accuracy_counts_digits_by_argmax_and_nothing_by_its_share():
+    probabilities = np.zeros((4, 10), np.float32)
+    probabilities[0, 3] = 0.9  # a digit, right
+    probabilities[1, 3] = 0.9  # a digit, wrong
+    probabilities[2, 3] = 0.2  # nothing, right: 0.8 says so
+    probabilities[3, 3] = 0.9  # nothing, wrong
+    targets = np.zeros((4, 10), np.float32)
+    targets[0, 3] = targets[1, 4] = 1
+    found = keras.ops.convert_to_numpy(accuracy(targets, probabilities))
+    assert np.asarray(found).tolist() == [1, 0, 1, 0]

@@ -16,6 +16,7 @@ from mnist_classifier.learn.settings import Settings
         ({"batch_size": 10**7}, "batch size 10,000,000"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**32}, "seed 4,294,967,296"),
+        ({"recipe": "cake"}, "unknown recipe 'cake'; expected one of dnn, reader"),
     ],
 )
 def test_senseless_numbers_are_refused(wish, message):
@@ -31,4 +32,5 @@ def test_settings_can_be_saved():
         "epochs": 3,
         "batch_size": None,
         "seed": 0,
+        "recipe": "dnn",
     }
