@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.normalisation import normalise
+from mnist_classifier.normalisation import ink_box, normalise
 
 Images = npt.NDArray[np.float32]
 
@@ -42,8 +42,6 @@ class Deformation:
     """Largest share of a Gaussian blur (1 pixel) mixed in."""
     contrast: float = 1.5
     """Largest factor by which edges are made steeper."""
-    coarse: float = 0.15
-    """Share of images that lose detail, as if written with few pixels."""
     noise: float = 0.03
     """Largest standard deviation of added noise, in [0, 1]."""
 
@@ -105,6 +103,40 @@ def vary_writing(
         draw(np.asarray(canvas, np.uint8), generator)
         varied[i] = (normalise(canvas.astype(np.float32) / 255) * 255).round()
     return varied
+
+
+def coarsen(images: Images, generator: np.random.Generator, share: float) -> Images:
+    """Draw some images with few pixels, grey or black and white, and normalise them again.
+
+    So does a small picture, a low resolution or a program for drawing without grey.
+
+    Args:
+        images: Shape ``(n, 28, 28)``, floats in [0, 1], light on dark.
+        generator: Where chance comes from.
+        share: The share of images that are changed, in [0, 1].
+
+    Returns:
+        A copy, shape ``(n, 28, 28)``, float32 in [0, 1].
+    """
+    coarse = np.asarray(images, np.float32).copy()
+    for i in np.flatnonzero(generator.random(len(images)) < share):
+        box = ink_box(coarse[i])
+        side, level, grey = (
+            generator.integers(11, 19),
+            generator.uniform(0.15, 0.45),
+            generator.random(),
+        )
+        if box is None:
+            continue
+        x, y, width, height = box
+        scale = side / max(width, height)
+        few = max(1, round(width * scale)), max(1, round(height * scale))
+        small = cv2.resize(
+            coarse[i, y : y + height, x : x + width], few, interpolation=cv2.INTER_AREA
+        )
+        crisp = small if grey < 0.4 else (small > level * small.max()).astype(np.float32)
+        coarse[i] = normalise(np.pad(crisp, 1))
+    return coarse
 
 
 def _end(canvas: npt.NDArray[np.uint8], share: float) -> tuple[int, int]:
@@ -226,12 +258,8 @@ def _change_pen(images: Images, generator: np.random.Generator, settings: Deform
     thickened = np.pad(pen, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
     blur = np.abs(_uniform(generator, n, settings.blur))
     softer = (1 - blur) * pen + blur * per_image(cv2.GaussianBlur(thickened, (3, 3), 1.0))
-    few = width // 2 + int(generator.integers(-3, 4)), thickened.shape[0] // 2
-    small = cv2.resize(thickened, few, interpolation=cv2.INTER_AREA)
-    coarse = per_image(cv2.resize(small, thickened.shape[::-1], interpolation=cv2.INTER_CUBIC))
-    seen = np.where(generator.random((n, 1, 1)) < settings.coarse, coarse, softer)
     contrast = 1 + np.abs(_uniform(generator, n, settings.contrast))
-    seen = np.clip((seen - 0.5) * contrast + 0.5, 0, 1)
+    seen = np.clip((softer - 0.5) * contrast + 0.5, 0, 1)
     noise = np.abs(_uniform(generator, n, settings.noise))
     grain = noise * generator.standard_normal(seen.shape, np.float32)
     return np.asarray(np.clip(seen + grain, 0, 1), np.float32)

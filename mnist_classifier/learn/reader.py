@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from mnist_classifier.learn.augmentation import Deformation, deform, vary_writing
+from mnist_classifier.learn.augmentation import Deformation, coarsen, deform, vary_writing
 from mnist_classifier.learn.datasets import Part, Splits, Targets, one_hot
 from mnist_classifier.learn.nondigits import (
     accuracy,
@@ -68,6 +68,8 @@ class ReaderRecipe:
     """Pictures of what is no digit, for each image of a digit."""
     varied: float = 0.4
     """Share of ones and sevens drawn with flag, foot or bar."""
+    coarse: float = 0.15
+    """Share of all pictures that are drawn with few pixels."""
     deformation: Deformation = field(default_factory=Deformation)
     finishing_epochs: int = 8
     """Epochs after those, in which every second digit is deformed as little as MNIST's differ."""
@@ -84,7 +86,6 @@ class ReaderRecipe:
             stroke=0.3,
             blur=0.1,
             contrast=0.5,
-            coarse=0,
             noise=0,
         )
     )
@@ -156,7 +157,7 @@ def deformed_epoch(
     deformed = deform(varied, generator, recipe.deformation)
     if epoch >= recipe.epochs:
         deformed[::2] = deform(varied[::2], generator, recipe.finishing_deformation)
-    images = np.concatenate([deformed, others])
+    images = coarsen(np.concatenate([deformed, others]), generator, recipe.coarse)
     targets = np.zeros((len(images), 10), np.float32)
     targets[: len(digits)] = one_hot(part.labels)
     order = generator.permutation(len(images))

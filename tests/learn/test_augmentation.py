@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mnist_classifier.learn.augmentation import Deformation, deform, vary_writing
+from mnist_classifier.learn.augmentation import Deformation, coarsen, deform, vary_writing
 
-NONE = Deformation(0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0)
+NONE = Deformation(0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0)
 
 
 def some(sample, n=64):
@@ -70,10 +70,23 @@ def test_share_of_varied_digits(sample):
     assert np.array_equal(vary_writing(images, labels, np.random.default_rng(0), 0.0), images)
 
 
+def test_coarse_digits_stay_where_they_were_with_fewer_shades(sample):
+    images = some(sample, 300)[0] / np.float32(255)
+    assert np.array_equal(coarsen(images, np.random.default_rng(0), 0.0), images)
+    coarse = coarsen(images, np.random.default_rng(0), 1.0)
+    assert (coarse.shape, coarse.dtype) == (images.shape, np.float32)
+    assert 0 <= coarse.min() <= coarse.max() <= 1
+    alike = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(images, coarse, strict=True)]
+    assert 0.5 < np.mean(alike) < 0.95
+    assert not coarsen(np.zeros((2, 28, 28), np.float32), np.random.default_rng(0), 1.0).any()
+    changed = (coarsen(images, np.random.default_rng(0), 0.3) != images).any(axis=(1, 2))
+    assert 0.2 < changed.mean() < 0.4
+
+
 @pytest.mark.parametrize("turned", [20.0, 90.0])
 def test_rotation_keeps_the_ink(turned):
     images = np.zeros((50, 28, 28), np.uint8)
     images[:, 8:20, 13:15] = 255
-    only = Deformation(turned, *(0 for _ in range(5)), 4, 0, 0, 0, 0, 0)
+    only = Deformation(turned, *(0 for _ in range(5)), 4, 0, 0, 0, 0)
     deformed = deform(images, np.random.default_rng(0), only)
     assert np.allclose(deformed.sum(axis=(1, 2)), 24, rtol=0.12)

@@ -106,16 +106,16 @@ def test_the_temperature_mends_overconfidence():
     logits = rng.normal(0, 2, (20_000, 10))
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     labels = (chances.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    found = export.calibrate((3 * logits).astype(np.float32), labels, False)
+    overconfident = (3 * logits).astype(np.float32)
+    found = export.calibrate(overconfident, labels, overconfident, False)
     assert found.temperature == pytest.approx(3, rel=0.05)
     assert found.measure == "confidence"
 
 
-def test_the_threshold_refuses_few_digits():
-    logits = np.random.default_rng(0).normal(0, 1, (10_000, 10)).astype(np.float32)
-    labels = logits.argmax(axis=1)
-    found = export.calibrate(logits, labels, True)
-    scores = 1 / (1 + np.exp(-np.logaddexp.reduce(logits, axis=1)))
+def test_the_threshold_refuses_few_deformed_digits():
+    logits, deformed = np.random.default_rng(0).normal(0, 1, (2, 10_000, 10)).astype(np.float32)
+    found = export.calibrate(logits, logits.argmax(axis=1), deformed, True)
+    scores = 1 / (1 + np.exp(-np.logaddexp.reduce(deformed, axis=1)))
     assert found.measure == "digit_probability"
     assert (scores < found.threshold).mean() <= 1.5 * export.REFUSED_SHARE
 
