@@ -41,9 +41,8 @@ def train(
     """Learn digits, be judged on unseen images, and save it all in a run folder."""
     from rich.console import Console
 
-    from mnist_classifier.learn.settings import Settings
-
     from mnist_classifier.errors import require
+    from mnist_classifier.learn.settings import Settings
 
     settings = Settings(
         dataset, data_dir, output, epochs, batch_size, seed, recipe, tensorboard, mlflow

@@ -77,10 +77,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 split.
             KeyboardInterrupt: Ctrl-C came.
         """
-        X, y = validate_data(self, X, y)
-        check_classification_targets(y)
-        x = _as_floats(X)
-        self.classes_, encoded = np.unique(y, return_inverse=True)
+        images, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
+        x = _as_floats(images)
+        self.classes_, inverse = np.unique(labels, return_inverse=True)
+        encoded: Array = inverse
         generator = check_random_state(self.random_state)
         train, validation = self._split(encoded, generator)
         targets = one_hot(encoded, len(self.classes_))
@@ -94,7 +95,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             outcome = training.fit(
                 self.model_,
                 recipe,
-                Splits(*(Part(x[rows], encoded[rows]) for rows in (train, validation, []))),
+                Splits(
+                    Part(x[train], encoded[train]),
+                    Part(x[validation], encoded[validation]),
+                    Part(x[:0], encoded[:0]),
+                ),
                 Targets(targets[train], targets[validation]),
             )
         if outcome.interrupted:

@@ -60,7 +60,7 @@ class TensorBoard(keras.callbacks.Callback):  # type: ignore[misc]
                 self._summary.scalar(name, metrics[f"test_{name}"])
             for path in sorted(self._folder.glob("*.png")):
                 picture = matplotlib.image.imread(path)  # (height, width, 4), in [0, 1]
-                self._summary.image(path.stem, picture[None])
+                self._summary.image(f"figures/{path.stem}", picture[None])
         self.abandon()
         return f"tensorboard --logdir {self._folder / 'tensorboard'}"
 
