@@ -135,10 +135,10 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         counts = np.bincount(labels)
         if len(counts) < 2:
-            raise ValueError(f"y has 1 class, {self.classes_[0]!r}; expected 2 or more")
+            raise ValueError(f"y has 1 class, {self.classes_[0]}; expected 2 or more")
         if counts.min() < 2:
             raise ValueError(
-                f"n_samples={len(labels)}, and the label {self.classes_[counts.argmin()]!r} has 1 "
+                f"n_samples={len(labels)}, and the label {self.classes_[counts.argmin()]} has 1 "
                 "sample; expected 2 or more of each, to train and to validate: add images"
             )
         rows = train_test_split(

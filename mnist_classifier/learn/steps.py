@@ -75,7 +75,7 @@ def begin(
     keras.utils.set_random_seed(settings.seed)
     with (
         runs.new_run(settings.output, settings.recipe) as run,
-        tracking.trackers(settings, run.path) as trackers,
+        tracking.trackers(settings, run.path, Console(quiet=quiet)) as trackers,
     ):
         yield Lesson(settings, run, console, quiet, show and has_display(), trackers)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
+from rich.console import Console
 
 from mnist_classifier.errors import SettingsError
 from mnist_classifier.learn.settings import Settings
@@ -151,12 +152,13 @@ Tracker: TypeAlias = TensorBoard | MLflow
 
 
 @contextlib.contextmanager
-def trackers(settings: Settings, folder: Path) -> Iterator[list[Tracker]]:
+def trackers(settings: Settings, folder: Path, console: Console) -> Iterator[list[Tracker]]:
     """Open the trackers that the settings ask for; an error leaves none of them open.
 
     Args:
         settings: What was asked.
         folder: The run folder.
+        console: Where to show that MLflow's store is being opened, which takes seconds.
 
     Raises:
         SettingsError: MLflow's store cannot be used.
@@ -166,7 +168,8 @@ def trackers(settings: Settings, folder: Path) -> Iterator[list[Tracker]]:
         if settings.tensorboard:
             opened.append(TensorBoard(folder))
         if settings.mlflow:
-            opened.append(MLflow(folder))
+            with console.status("Opening MLflow's store …"):
+                opened.append(MLflow(folder))
         yield opened
     except BaseException:
         for tracker in opened:
