@@ -58,7 +58,8 @@ def main() -> None:
     page = (
         f"<!-- Made by `python -m benchmarks.licences --write {path}`; do not edit. -->\n"
         "# Licences\n\nWhat each install brings, on Linux, and the licence that its own metadata "
-        f"name. The project itself is MIT.\n\n{table(['install', 'library', 'licence'], rows)}\n"
+        "name. The project itself is MIT.\nWheels may hold further libraries, as OpenCV's holds "
+        f"FFmpeg (LGPL).\n\n{table(['install', 'library', 'licence'], rows)}\n"
     )
     if path:
         path.write_text(page, "utf-8")

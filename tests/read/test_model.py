@@ -92,6 +92,13 @@ def test_an_operation_that_needs_a_library_of_its_own_is_refused(tmp_path):
         DigitReader(tmp_path / "model.onnx")
 
 
+def test_a_file_too_large_is_not_read(tmp_path):
+    with (tmp_path / "large.onnx").open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    with pytest.raises(ModelError, match="more than 268,435,456 bytes"):
+        DigitReader(tmp_path / "large.onnx")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"none\.onnx"):
         DigitReader(tmp_path / "none.onnx")
