@@ -26,15 +26,29 @@ def train(
     recipe: Annotated[
         str, typer.Option(help="dnn, or reader: the network that mnist read ships.")
     ] = "dnn",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write logs for TensorBoard in the run folder.")
+    ] = False,
+    mlflow: Annotated[
+        bool,
+        typer.Option(
+            "--mlflow", help="Keep the run in MLflow too: where MLFLOW_TRACKING_URI says, or here."
+        ),
+    ] = False,
     show: Annotated[bool, typer.Option(help="Open the figures where there is a display.")] = True,
     quiet: options.Quiet = False,
 ) -> int:
     """Learn digits, be judged on unseen images, and save it all in a run folder."""
     from rich.console import Console
 
+    from mnist_classifier.errors import require
     from mnist_classifier.learn.settings import Settings
 
-    settings = Settings(dataset, data_dir, output, epochs, batch_size, seed, recipe)
+    settings = Settings(
+        dataset, data_dir, output, epochs, batch_size, seed, recipe, tensorboard, mlflow
+    )
+    for extra in [name for name in ("tensorboard", "mlflow") if getattr(settings, name)]:
+        require(extra, extra)
     options.import_learning(quiet)
     from mnist_images_classification import learn_digits
 

@@ -205,9 +205,9 @@ def scale(images: Images) -> Floats:
     return scaled
 
 
-def one_hot(labels: Labels) -> Floats:
+def one_hot(labels: npt.NDArray[np.integer[Any]], classes: int = CLASSES) -> Floats:
     """Encode labels 0 to 9, shape (n,), as float32 rows of shape (n, 10) with a single 1."""
-    encoded: Floats = np.eye(CLASSES, dtype=np.float32)[labels]
+    encoded: Floats = np.eye(classes, dtype=np.float32)[labels]
     return encoded
 
 

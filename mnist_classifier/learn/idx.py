@@ -139,6 +139,7 @@ def _load_npz(path: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         ValueError,
         KeyError,
         TypeError,
+        MemoryError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

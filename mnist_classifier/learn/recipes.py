@@ -12,18 +12,18 @@ from keras import layers
 FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
 
 
-def dnn_layers() -> list[keras.layers.Layer]:
+def dnn_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
     """Return the default network: 784 pixels in, ``Dense`` layers, ten probabilities out.
 
     While it trains, a tenth of the pixels is blanked (dropout: Srivastava 2014); a trained
     network answers by its ``Dense`` layers alone.
     """
     return [
-        layers.Input((784,)),
+        layers.Input((pixels,)),
         layers.Dropout(0.1),
         layers.Dense(512, activation="relu"),
         layers.Dense(128, activation="relu"),
-        layers.Dense(10, activation="softmax"),
+        layers.Dense(classes, activation="softmax"),
     ]
 
 
@@ -33,7 +33,8 @@ class Recipe:
 
     Attributes:
         name: What the recipe is called on the command line and in run folders.
-        layers: Makes the layers, first the input, last the softmax over ten classes.
+        layers: Makes the layers for a number of pixels and of classes, 784 and 10 unless said
+            otherwise: first the input, last the softmax.
         epochs: The most epochs; the learning rate's schedule ends with them.
         patience: Epochs without a lower validation loss after which training stops.
         batch_size: Images a training step.
@@ -44,7 +45,7 @@ class Recipe:
     """
 
     name: str
-    layers: Callable[[], list[keras.layers.Layer]]
+    layers: Callable[..., list[keras.layers.Layer]]
     epochs: int
     patience: int
     batch_size: int

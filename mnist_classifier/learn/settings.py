@@ -26,6 +26,8 @@ class Settings:
         batch_size: Images a training step, 1 to 100,000; ``None`` leaves it to the recipe.
         recipe: ``"dnn"``, the program's own, or ``"reader"``, the network that is shipped.
         seed: Decides split, first weights, shuffling and random assignment; 0 to 2³² − 1.
+        tensorboard: Whether logs for TensorBoard are written in the run folder.
+        mlflow: Whether the run is also kept in MLflow's store.
 
     Raises:
         SettingsError: A number lies outside its range, or the recipe is unknown.
@@ -38,6 +40,8 @@ class Settings:
     batch_size: int | None = None
     seed: int = 0
     recipe: str = "dnn"
+    tensorboard: bool = False
+    mlflow: bool = False
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:

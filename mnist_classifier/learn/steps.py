@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,11 +17,21 @@ from rich.panel import Panel
 from rich.table import Table
 
 from mnist_classifier.errors import RunError
-from mnist_classifier.learn import datasets, evaluation, figures, reader, recipes, runs, training
+from mnist_classifier.learn import (
+    datasets,
+    evaluation,
+    figures,
+    reader,
+    recipes,
+    runs,
+    tracking,
+    training,
+)
 from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
 from mnist_classifier.learn.evaluation import Evaluation
 from mnist_classifier.learn.progress import TrainingProgress
 from mnist_classifier.learn.settings import Settings
+from mnist_classifier.learn.tracking import Tracker
 from mnist_classifier.learn.training import Training
 
 Recipe = recipes.Recipe | reader.ReaderRecipe
@@ -37,6 +47,7 @@ class Lesson:
         console: Where the steps tell what they do.
         quiet: Whether only the result is told.
         show: Whether figures are also opened on the screen.
+        trackers: TensorBoard and MLflow, where asked for.
     """
 
     settings: Settings
@@ -44,6 +55,7 @@ class Lesson:
     console: Console
     quiet: bool
     show: bool
+    trackers: Sequence[Tracker] = ()
 
     def tell(self, heading: str, text: str) -> None:
         """Print a line under a heading, unless only the result is wanted."""
@@ -61,8 +73,11 @@ def begin(
         OutputError: The run folder exists already or cannot be made.
     """
     keras.utils.set_random_seed(settings.seed)
-    with runs.new_run(settings.output, settings.recipe) as run:
-        yield Lesson(settings, run, console, quiet, show and has_display())
+    with (
+        runs.new_run(settings.output, settings.recipe) as run,
+        tracking.trackers(settings, run.path, Console(quiet=quiet)) as trackers,
+    ):
+        yield Lesson(settings, run, console, quiet, show and has_display(), trackers)
 
 
 def load(lesson: Lesson) -> Dataset:
@@ -142,23 +157,23 @@ def train(
         OutputError: There is no room for the results, found out before training; or the
             results cannot be saved.
     """
-    lesson.run.save_json(
-        "config.json",
-        {
-            **lesson.settings.as_json(),
-            "recipe": recipe.as_json(),
-            "dataset": dataset.name,
-            "source": dataset.source,
-            "sha256": dataset.sha256(),
-            "versions": runs.versions(),
-        },
-    )
+    config = {
+        **lesson.settings.as_json(),
+        "recipe": recipe.as_json(),
+        "dataset": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.sha256(),
+        "versions": runs.versions(),
+    }
+    lesson.run.save_json("config.json", config)
+    for tracker in lesson.trackers:
+        tracker.log_settings(config)
     # The weights and Adam's two moments, 4 bytes each, and two megabytes for figures.
     lesson.run.reserve(3 * 4 * model.count_params() + (2 << 20))
     progress = None if lesson.quiet else TrainingProgress(lesson.console)
     try:
         outcome: Training = _ways(recipe).fit(
-            model, recipe, splits, targets, [progress] if progress else []
+            model, recipe, splits, targets, [*([progress] if progress else []), *lesson.trackers]
         )
     finally:
         if progress:
@@ -231,6 +246,8 @@ def report(
         tell(lesson.console, "Interrupted", f"after {outcome.epochs} finished epochs")
     tell_scores(lesson.console, scores, random_accuracy)
     tell(lesson.console, "Saved in", str(lesson.run.path))
+    for tracker in lesson.trackers:
+        tell(lesson.console, type(tracker).__name__, tracker.finish(metrics))
     warn_of_sample(lesson.console, dataset.note)
 
 

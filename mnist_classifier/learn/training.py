@@ -38,9 +38,9 @@ class Training:
         return len(self.history.get("val_loss", []))
 
 
-def build(recipe: Recipe) -> keras.Sequential:
+def build(recipe: Recipe, pixels: int = 784, classes: int = 10) -> keras.Sequential:
     """Build the recipe's network; its first weights come from Keras's global seed."""
-    return keras.Sequential(recipe.layers(), name=recipe.name)
+    return keras.Sequential(recipe.layers(pixels, classes), name=recipe.name)
 
 
 def binary_cross_entropy() -> keras.losses.Loss:

@@ -53,6 +53,9 @@ class Model:
         import onnxruntime
 
         name, content = _read(path)
+        # The key of ONNX's external data. ONNX Runtime would look for them in the working folder.
+        if b"location" in content:
+            raise ModelError(f"{name}: names data outside itself; {_EXPECTED}")
         options = onnxruntime.SessionOptions()
         # Many images are shared out in chunks that fit a core's cache: quicker than several
         # threads within each operation, and one image then waits for no other thread.

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_classifier.errors import DataError
-from mnist_classifier.learn.datasets import load_dataset
+from mnist_classifier.learn.datasets import keras_cache, load_dataset
 from mnist_classifier.learn.idx import load_folder, read_idx
 from tests.conftest import FILES, idx_bytes, small_arrays, write_idx_folder
 
@@ -102,6 +102,37 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"not a zip file")
     with pytest.raises(DataError, match="cannot be read as Keras's mnist.npz"):
         load_folder(tmp_path)
+
+
+class Mark:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def write_pickled_npz(path, mark):
+    objects = np.array([Mark(mark)], object)
+    np.savez(path, x_train=objects, y_train=objects, x_test=objects, y_test=objects)
+
+
+def test_nothing_in_an_npz_is_unpickled(tmp_path):
+    write_pickled_npz(tmp_path / "mnist.npz", tmp_path / "mark")
+    with pytest.raises(DataError, match="cannot be read as Keras's mnist.npz"):
+        load_folder(tmp_path)
+    assert not (tmp_path / "mark").exists()
+
+
+def test_nothing_in_kerass_cache_is_unpickled(tmp_path, monkeypatch):
+    cached = keras_cache() / "mnist.npz"
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    write_pickled_npz(cached, tmp_path / "mark")
+    with pytest.raises(DataError, match="could not be had through Keras"):
+        load_dataset("mnist")
+    assert not (tmp_path / "mark").exists()
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

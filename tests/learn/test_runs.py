@@ -1,6 +1,10 @@
+import json
 import os
 import subprocess
 import sys
+import tempfile
+import zipfile
+from contextlib import nullcontext
 
 import keras
 import pytest
@@ -94,8 +98,61 @@ def test_a_model_that_carries_code_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((784,)), keras.layers.Lambda(lambda x: x)])
     run = Run(tmp_path)
     run.save_model(model)
-    with pytest.raises(RunError, match="cannot be loaded"):
+    with pytest.raises(RunError, match=r"cannot be loaded .*Lambda") as raised:
         run.load_model()
+    assert "\n" not in str(raised.value)
+
+
+def rewrite(path, change, more=()):
+    """Rewrite a ``.keras`` file with its configuration changed and further members added."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = json.dumps(change(json.loads(members["config.json"]))).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**members, **dict(more)}.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "refused"),
+    [
+        ("keras.activations", "relu", False),
+        ("keras.utils", "get_file", True),
+        ("os", "system", True),
+        ("builtins", "eval", True),
+    ],
+)
+def test_a_model_names_no_function_but_kerass_own(tmp_path, module, name, refused):
+    run = Run(tmp_path)
+    run.save_model(small_model())
+
+    def change(config):
+        config["config"]["layers"][1]["config"]["activation"] = {
+            "module": module,
+            "class_name": "function",
+            "config": name,
+            "registered_name": name,
+        }
+        return config
+
+    rewrite(tmp_path / "model.keras", change)
+    with pytest.raises(RunError, match="cannot be loaded") if refused else nullcontext():
+        run.load_model()
+
+
+@pytest.mark.filterwarnings("ignore:Skipping invalid path")
+def test_a_model_writes_nothing_outside_its_folder(tmp_path, monkeypatch):
+    home, work = tmp_path / "home", tmp_path / "home" / "run"
+    work.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(tempfile, "tempdir", str(home))  # Keras unpacks there for a moment
+    run = Run(work)
+    run.save_model(small_model())
+    names = ["../mark", "../../mark", "../run/mark", f"{tmp_path}/mark", "assets/../../mark"]
+    rewrite(work / "model.keras", lambda config: config, [(name, b"x") for name in names])
+    run.load_model()
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == ["home", "home/run", "home/run/model.keras"]
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{"])

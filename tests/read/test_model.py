@@ -67,6 +67,38 @@ def test_other_files_are_refused(content, message, tmp_path):
     assert "mnist export" in str(error.value)
 
 
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "*/_ORT_MEM_ADDR_/*"])
+def test_weights_outside_the_file_are_refused(location, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.bin").write_bytes(bytes(4 * 784 * 10))
+    model = onnx.load_from_string(network(card=GOOD))
+    weights = model.graph.initializer[1]
+    weights.ClearField("float_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", "31360")):
+        entry = weights.external_data.add()
+        entry.key, entry.value = key, value
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="names data outside itself"):
+        DigitReader("model.onnx")
+
+
+def test_an_operation_that_needs_a_library_of_its_own_is_refused(tmp_path):
+    model = onnx.load_from_string(network(card=GOOD))
+    model.graph.node[1].domain = "somebody.else"
+    model.opset_import.append(onnx.helper.make_opsetid("somebody.else", 1))
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="damaged, or no ONNX file"):
+        DigitReader(tmp_path / "model.onnx")
+
+
+def test_a_file_too_large_is_not_read(tmp_path):
+    with (tmp_path / "large.onnx").open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    with pytest.raises(ModelError, match="more than 268,435,456 bytes"):
+        DigitReader(tmp_path / "large.onnx")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"none\.onnx"):
         DigitReader(tmp_path / "none.onnx")

@@ -110,6 +110,14 @@ def bomb(width, height):
     )
 
 
+def test_a_file_too_large_is_not_read(tmp_path):
+    path = tmp_path / "large.png"
+    with path.open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    with pytest.raises(PictureError, match="expected at most 268,435,456"):
+        load_picture(path)
+
+
 def test_a_bomb_is_refused_by_its_header():
     with pytest.raises(PictureError, match=r"60,000 × 60,000 pixels; expected at most 100,000,000"):
         load_picture(bomb(60_000, 60_000))

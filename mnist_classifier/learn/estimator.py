@@ -1,0 +1,167 @@
+"""The program's network as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mnist_classifier.learn import recipes, training
+from mnist_classifier.learn.datasets import Floats, Part, Splits, Targets, one_hot
+from mnist_classifier.learn.evaluation import predict
+
+Array = npt.NDArray[Any]
+
+
+class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """The recipe ``dnn`` for ``cross_val_score``, ``GridSearchCV`` and a ``Pipeline``.
+
+    It trains as ``mnist train`` does: part of what it is given validates, and the weights of the
+    epoch with the lowest validation loss are kept. Images are rows: ``X`` has the shape
+    ``(n, 784)``, so flatten with ``images.reshape(len(images), -1)``. Rows of another length
+    get a network with as many inputs. uint8 values, 0 to 255, are divided by 255; other types
+    are taken as they are and ought to lie about 0 to 1.
+
+    Args:
+        epochs: The most epochs; ``None`` leaves it to the recipe.
+        batch_size: Images a training step; ``None`` leaves it to the recipe.
+        learning_rate: Adam's highest; ``None`` leaves it to the recipe.
+        validation_share: The share of the images kept for validation, above 0 and below 1; at
+            least an image a class.
+        random_state: An integer, a NumPy ``RandomState`` or ``None``; decides split, first
+            weights and shuffling.
+
+    Attributes:
+        classes_: The labels, sorted; shape ``(classes,)``.
+        model_: The Keras network.
+        history_: For ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` a value an epoch.
+        best_epoch_: The epoch whose weights were kept, from 1.
+        n_features_in_: How many pixels an image has.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        validation_share: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_share = validation_share
+        self.random_state = random_state
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> DigitClassifier:
+        """Train a new network.
+
+        Args:
+            X: Shape ``(n, pixels)``; see the class for the values.
+            y: Shape ``(n,)``, labels of any type that can be sorted.
+
+        Raises:
+            ValueError: Shapes, values or settings are not as above, or images are too few to
+                split.
+            KeyboardInterrupt: Ctrl-C came.
+        """
+        images, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
+        x = _as_floats(images)
+        self.classes_, inverse = np.unique(labels, return_inverse=True)
+        encoded: Array = inverse
+        generator = check_random_state(self.random_state)
+        train, validation = self._split(encoded, generator)
+        targets = one_hot(encoded, len(self.classes_))
+
+        base = recipes.DNN
+        recipe = replace(base, learning_rate=self.learning_rate or base.learning_rate)
+        recipe = recipe.adapted(len(train), self.epochs, self.batch_size)
+        with _seeded(int(generator.randint(2**31))):
+            self.model_ = training.build(recipe, x.shape[1], len(self.classes_))
+            training.compile_model(self.model_, recipe, len(train))
+            outcome = training.fit(
+                self.model_,
+                recipe,
+                Splits(
+                    Part(x[train], encoded[train]),
+                    Part(x[validation], encoded[validation]),
+                    Part(x[:0], encoded[:0]),
+                ),
+                Targets(targets[train], targets[validation]),
+            )
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        self.history_ = outcome.history
+        self.best_epoch_ = outcome.best_epoch
+        return self
+
+    def predict_proba(self, X: npt.ArrayLike) -> Floats:
+        """Return the classes' probabilities, shape ``(n, classes)``, in the order of `classes_`.
+
+        Args:
+            X: Shape ``(n, pixels)``, as many pixels as were learned.
+        """
+        check_is_fitted(self)
+        return predict(self.model_, _as_floats(validate_data(self, X, reset=False)))
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Return the most probable label of each image, shape ``(n,)``.
+
+        Args:
+            X: Shape ``(n, pixels)``, as many pixels as were learned.
+        """
+        probabilities = self.predict_proba(X)
+        labels: Array = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+    def _split(self, labels: Array, generator: np.random.RandomState) -> tuple[Array, Array]:
+        """Part row numbers into training and validation; each label keeps its share."""
+        if not 0 < self.validation_share < 1:
+            raise ValueError(
+                f"validation_share is {self.validation_share}; expected above 0 and below 1"
+            )
+        counts = np.bincount(labels)
+        if len(counts) < 2:
+            raise ValueError(f"y has 1 class, {self.classes_[0]}; expected 2 or more")
+        if counts.min() < 2:
+            raise ValueError(
+                f"n_samples={len(labels)}, and the label {self.classes_[counts.argmin()]} has 1 "
+                "sample; expected 2 or more of each, to train and to validate: add images"
+            )
+        rows = train_test_split(
+            np.arange(len(labels)),
+            test_size=max(round(self.validation_share * len(labels)), len(counts)),
+            stratify=labels,
+            random_state=generator,
+        )
+        return rows[0], rows[1]
+
+
+def _as_floats(X: Array) -> Floats:
+    scaled: Floats = X.astype(np.float32) / np.float32(255 if X.dtype == np.uint8 else 1)
+    return scaled
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed Keras, and give a caller's random numbers from Python and NumPy back afterwards."""
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

@@ -1,0 +1,39 @@
+"""The notebook runs from top to bottom on what is embedded, and was committed as it runs."""
+
+import pytest
+
+from tests.conftest import ROOT
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+PATH = ROOT / "docs" / "tutorial.ipynb"
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def printed(notebook):
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+def test_it_was_committed_as_it_ran_once_from_top_to_bottom():
+    cells = code_cells(nbformat.read(PATH, as_version=4))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+@pytest.mark.slow
+def test_it_runs_from_top_to_bottom():
+    notebook = nbformat.read(PATH, as_version=4)
+    for cell in code_cells(notebook):
+        cell.outputs = []
+    nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": ROOT}}
+    ).execute()
+    said = printed(notebook)
+    assert "It reads: 742" in said
+    assert "always ten zeros            90.0%" in said
+    figures = [o for cell in code_cells(notebook) for o in cell.outputs if "data" in o]
+    assert sum("image/png" in output.data for output in figures) == 7
