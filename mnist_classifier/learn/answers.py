@@ -33,7 +33,8 @@ class Answers:
     @property
     def right(self) -> npt.NDArray[np.bool_]:
         """Whether each image's most probable class is the labelled one, shape (n,)."""
-        return self.probabilities.argmax(axis=1) == self.labels
+        right: npt.NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
+        return right
 
     def save(self, path: Path) -> None:
         """Write a NumPy archive."""

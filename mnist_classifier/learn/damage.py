@@ -14,9 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.learn.datasets import SIDE, Images
-
-Floats = npt.NDArray[np.float32]
+from mnist_classifier.learn.datasets import SIDE, Floats, Images
 
 _CENTRE = (SIDE - 1) / 2
 _SUBPIXEL = 4  # bits of a coordinate behind the point, for OpenCV's lines
@@ -55,12 +53,16 @@ def _impulse_noise(images: Floats, generator: np.random.Generator) -> Floats:
 
 
 def _blurred(images: Floats, sigma: float) -> Floats:
-    return np.stack([cv2.GaussianBlur(image, (0, 0), sigma) for image in images])
+    result = np.empty_like(images)
+    for i, image in enumerate(images):
+        result[i] = cv2.GaussianBlur(image, (0, 0), sigma)
+    return result
 
 
 def _glass_blur(images: Floats, generator: np.random.Generator) -> Floats:
     shuffled = _blurred(images, 0.7)
-    n, rows, columns = np.indices(images.shape, sparse=True)
+    n = np.arange(len(images))[:, None, None]
+    rows, columns = np.arange(SIDE)[:, None], np.arange(SIDE)
     for _ in range(2):
         down, right = generator.integers(-1, 2, (2, *images.shape), dtype=np.int8)
         shuffled = shuffled[
@@ -119,11 +121,11 @@ def _translate(images: Floats, generator: np.random.Generator) -> Floats:
 
 
 def _brightness(images: Floats, _: np.random.Generator) -> Floats:
-    return images + np.float32(0.5)
+    return np.add(images, np.float32(0.5))
 
 
 def _stripe(images: Floats, _: np.random.Generator) -> Floats:
-    striped = images.copy()
+    striped: Floats = images.copy()
     for part in (striped[:, :, :7], striped[:, :, 21:]):
         part[:] = 1 - part
     return striped
@@ -148,11 +150,12 @@ def _spatter(images: Floats, generator: np.random.Generator) -> Floats:
 
 
 def _drawn(image: Floats, strokes: list[npt.NDArray[np.float64]]) -> Floats:
-    """Draw lines through points (x, y), in pixels, at full ink, two pixels wide."""
+    """Draw lines through points (x, y), in pixels, at full ink, one pixel wide."""
     canvas = np.zeros((SIDE, SIDE), np.uint8)
     points = [np.rint(stroke * 2**_SUBPIXEL).astype(np.int32) for stroke in strokes]
-    cv2.polylines(canvas, points, False, 255, 2, cv2.LINE_AA, _SUBPIXEL)
-    return np.maximum(image, canvas.astype(np.float32) / np.float32(255))
+    cv2.polylines(canvas, points, False, 255, 1, cv2.LINE_AA, _SUBPIXEL)
+    drawn: Floats = np.maximum(image, canvas.astype(np.float32) / np.float32(255))
+    return drawn
 
 
 def _dotted_line(images: Floats, generator: np.random.Generator) -> Floats:
@@ -177,7 +180,8 @@ def _zigzag(images: Floats, generator: np.random.Generator) -> Floats:
 
 def _canny_edges(images: Floats, _: np.random.Generator) -> Floats:
     smooth = np.rint(_blurred(images, 1) * 255).astype(np.uint8)
-    return np.stack([cv2.Canny(image, 50, 150) for image in smooth]).astype(np.float32) / 255
+    edges = [cv2.Canny(image, 50, 150) for image in smooth]
+    return np.divide(np.stack(edges), np.float32(255), dtype=np.float32)
 
 
 KINDS = (
@@ -195,7 +199,5 @@ KINDS = (
     Damage("spatter", "a quarter of the picture under mud of quarter ink", _spatter),
     Damage("dotted line", "from side to side, any slope", _dotted_line),
     Damage("zigzag", "from side to side, teeth of 4 pixels", _zigzag),
-    Damage(
-        "canny edges", "only edges are left (blur 1 pixel, thresholds 50 and 150)", _canny_edges
-    ),
+    Damage("canny edges", "only edges (blur 1 pixel, thresholds 50 and 150)", _canny_edges),
 )

@@ -58,7 +58,7 @@ def history_figure(
     axes.plot(epochs, validation, "s--", color=VALIDATION_COLOUR, label="validation")
     if best_epoch is not None:
         axes.axvline(
-            best_epoch, color="grey", linewidth=1, linestyle=":", label="weights kept from here"
+            best_epoch, color="grey", linewidth=1.5, linestyle=":", label="weights kept from here"
         )
     if quantity == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
@@ -148,7 +148,7 @@ def coverage_figure(
 
 
 def svg(figure: Figure) -> str:
-    """Return a figure as an SVG element for an HTML page, black and white as the page's own."""
+    """Return a figure as an SVG element for an HTML page that defines --paper, --blue and --red."""
     file = io.StringIO()
     # Text stays text, to be found and read aloud; a fixed salt names parts alike every time.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mnist"}):
@@ -156,10 +156,14 @@ def svg(figure: Figure) -> str:
     element = file.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(
-        r'(<svg\b[^>]*?) width="[^"]*" height="[^"]*"|(?<=<svg)', r"\1", element, count=1
-    )
-    return element.replace("#000000", "currentColor").replace("#ffffff", "var(--paper)")
+    for colour, role in (
+        ("#000000", "currentColor"),
+        ("#ffffff", "var(--paper)"),
+        (TRAINING_COLOUR, "var(--blue)"),
+        (VALIDATION_COLOUR, "var(--red)"),
+    ):
+        element = element.replace(colour, role)
+    return element
 
 
 def _add_note(figure: Figure, note: str | None) -> None:

@@ -22,10 +22,10 @@ from mnist_classifier.learn.settings import Settings
 
 @dataclass(frozen=True)
 class Drawings:
-    """A report's figures, as SVG elements; those of the training are ``None`` without an epoch."""
+    """A report's figures, as SVG elements."""
 
-    loss: str | None
-    accuracy: str | None
+    loss: str
+    accuracy: str
     confusion: str
     reliability: str
     coverage: str
@@ -37,16 +37,12 @@ def draw(judgement: Judgement, history: History, best_epoch: int | None) -> Draw
     logits = calibration.logits_of(answers.probabilities)
     plain = calibration.softmax(logits)
     scaled = calibration.softmax(logits, metrics["calibration"]["temperature"])
-    curves = {
-        quantity: figures.svg(
-            figures.history_figure(
-                history[quantity], history[f"val_{quantity}"], quantity, "", None, best_epoch
-            )
-        )
-        if history.get(quantity)
-        else None
-        for quantity in ("loss", "accuracy")
-    }
+    curves = {}
+    for quantity in ("loss", "accuracy"):
+        training, validation = history.get(quantity, []), history.get(f"val_{quantity}", [])
+        figure = figures.history_figure(training, validation, quantity, "", None, best_epoch)
+        figure.set_size_inches(4.8, 3.8)  # two side by side
+        curves[quantity] = figures.svg(figure)
     return Drawings(
         curves["loss"],
         curves["accuracy"],
