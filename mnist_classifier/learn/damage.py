@@ -121,7 +121,8 @@ def _translate(images: Floats, generator: np.random.Generator) -> Floats:
 
 
 def _brightness(images: Floats, _: np.random.Generator) -> Floats:
-    return np.add(images, np.float32(0.5))
+    brighter: Floats = images + np.float32(0.5)
+    return brighter
 
 
 def _stripe(images: Floats, _: np.random.Generator) -> Floats:
@@ -181,7 +182,8 @@ def _zigzag(images: Floats, generator: np.random.Generator) -> Floats:
 def _canny_edges(images: Floats, _: np.random.Generator) -> Floats:
     smooth = np.rint(_blurred(images, 1) * 255).astype(np.uint8)
     edges = [cv2.Canny(image, 50, 150) for image in smooth]
-    return np.divide(np.stack(edges), np.float32(255), dtype=np.float32)
+    drawn: Floats = np.stack(edges).astype(np.float32) / np.float32(255)
+    return drawn
 
 
 KINDS = (
