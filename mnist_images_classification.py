@@ -40,6 +40,9 @@ def learn_digits(settings: Settings, console: Console, quiet: bool, show: bool) 
         steps.plot_history(lesson, dataset, training)
         by_chance = steps.compare_with_random(lesson, splits)
         steps.report(lesson, dataset, splits, training, scores, by_chance)
+
+        # What else a scientist asks, class by class, mistakes, calibration, damage, on one page.
+        steps.write_report(lesson, model, dataset, splits)
     return training.interrupted
 
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from mnist_classifier import __version__
+from mnist_classifier.cli.compare import compare
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
@@ -33,6 +34,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 app.command()(train)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(export)
 app.command()(read)
 

@@ -14,12 +14,20 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The folder to write to.", show_default="the run folder"),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge a run's network on test images: those it was made for, or others."""
+    """Judge a run's network on test images, those it was made for or others, and report it all.
+
+    Writes report.html, metrics.json and answers.npz; for other images than the run's own, with the
+    data set's name in theirs, so that the run's own stay.
+    """
     options.import_learning(quiet)
     from rich.console import Console
 
     from mnist_classifier.learn import steps
 
-    steps.evaluate_run(run, dataset, data_dir, Console(), quiet)
+    steps.evaluate_run(run, dataset, data_dir, output, Console(), quiet)

@@ -21,6 +21,7 @@ import onnx
 
 from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.augmentation import deform
+from mnist_classifier.learn.calibration import fit_temperature
 from mnist_classifier.learn.datasets import CLASSES, NAMES, SIDE, load_dataset, prepare
 from mnist_classifier.learn.nondigits import softmax_or_nothing
 from mnist_classifier.learn.runs import Run
@@ -96,10 +97,9 @@ def calibrate(
 ) -> Calibration:
     """Choose the temperature and the threshold of refusal on validation images.
 
-    The temperature is the one with the lowest negative log-likelihood (Guo, Pleiss, Sun and
-    Weinberger, "On calibration of modern neural networks", 2017). The threshold refuses
-    `REFUSED_SHARE` of the same digits as other hands would write them: of MNIST's own, hardly one
-    in thousands is odd enough to say where other people's digits end.
+    The temperature is `fit_temperature`'s. The threshold refuses `REFUSED_SHARE` of the same digits
+    as other hands would write them: of MNIST's own, hardly one in thousands is odd enough to say
+    where other people's digits end.
 
     Args:
         logits: Shape ``(n, 10)``, of validation images.
@@ -107,16 +107,8 @@ def calibrate(
         deformed: Shape ``(n, 10)``, logits of the same images, deformed.
         knows_nondigits: Whether the network has learned what is no digit (as logit 0).
     """
-    from scipy.optimize import minimize_scalar
-
     wide = logits.astype(np.float64)
-
-    def loss(log_temperature: float) -> float:
-        scaled = wide / np.exp(log_temperature)
-        own = scaled[np.arange(len(labels)), labels]
-        return float((np.logaddexp.reduce(scaled, axis=1) - own).mean())
-
-    temperature = float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
+    temperature = fit_temperature(wide, labels)
     if knows_nondigits:
         scores = 1 / (1 + np.exp(-np.logaddexp.reduce(deformed.astype(np.float64), axis=1)))
     else:

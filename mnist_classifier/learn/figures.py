@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from mnist_classifier.learn.calibration import Bin
 
 TRAINING_COLOUR = "#1b6ca8"
 VALIDATION_COLOUR = "#d1495b"  # told apart from the other without red-green vision
@@ -52,7 +58,7 @@ def history_figure(
     axes.plot(epochs, validation, "s--", color=VALIDATION_COLOUR, label="validation")
     if best_epoch is not None:
         axes.axvline(
-            best_epoch, color="grey", linewidth=1, linestyle=":", label="weights kept from here"
+            best_epoch, color="grey", linewidth=1.5, linestyle=":", label="weights kept from here"
         )
     if quantity == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
@@ -67,6 +73,97 @@ def history_figure(
     axes.legend()
     _add_note(figure, note)
     return figure
+
+
+def confusion_figure(counts: npt.NDArray[np.integer]) -> Figure:
+    """Draw how often each label, a row, was answered as each class, a column: counts (10, 10)."""
+    figure = Figure(figsize=(6, 5.6), layout="constrained")
+    axes = figure.add_subplot()
+    right = np.eye(len(counts), dtype=bool)
+    most = max(1, counts[~right].max())
+    for row, column in np.ndindex(*counts.shape):
+        count = counts[row, column]
+        if row == column:
+            colour, strength = TRAINING_COLOUR, 0.25
+        else:
+            colour, strength = VALIDATION_COLOUR, 0.75 * count / most
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colour, alpha=strength))
+        if count:
+            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=9)
+    axes.set(
+        xlim=(-0.5, len(counts) - 0.5),
+        ylim=(len(counts) - 0.5, -0.5),
+        xticks=range(len(counts)),
+        yticks=range(len(counts)),
+        xlabel="answer",
+        ylabel="label",
+        aspect="equal",
+    )
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def reliability_figure(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
+    """Draw accuracy over confidence, before and after temperature scaling, and the bins' sizes."""
+    figure = Figure(figsize=(6, 5.6), layout="constrained")
+    above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    above.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle=":", label="as sure as right")
+    for bins, style, colour, label in (
+        (before, "o-", TRAINING_COLOUR, "as trained"),
+        (after, "s--", VALIDATION_COLOUR, "after temperature scaling"),
+    ):
+        confidences = [part.confidence for part in bins]
+        above.plot(confidences, [part.accuracy for part in bins], style, color=colour, label=label)
+        below.plot(confidences, [part.size for part in bins], style, color=colour, markersize=4)
+    above.set_ylabel("accuracy (share right)")
+    above.legend(loc="upper left")
+    below.set_yscale("log")
+    below.set_ylabel("images")
+    below.set_xlabel("confidence (probability of the answer)")
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
+    below.set_xlim(0, 1.02)
+    above.set_ylim(0, 1.02)
+    for axis in (above.yaxis, below.xaxis):
+        axis.set_major_formatter(PercentFormatter(xmax=1))
+    return figure
+
+
+def coverage_figure(
+    shares: npt.NDArray[np.floating], accuracies: npt.NDArray[np.floating]
+) -> Figure:
+    """Draw the accuracy on the images answered over their share, when the unsure are set aside."""
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    shown = shares >= 0.5
+    axes.plot(shares[shown], accuracies[shown], color=TRAINING_COLOUR)
+    axes.set_xlabel("share of the images answered, the surest first")
+    axes.set_ylabel("accuracy on them")
+    axes.set_xlim(1, 0.5)
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as an SVG element for an HTML page that defines --paper, --blue and --red."""
+    file = io.StringIO()
+    # Text stays text, to be found and read aloud; a fixed salt names parts alike every time.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mnist"}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    element = file.getvalue()
+    element = element[element.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    for colour, role in (
+        ("#000000", "currentColor"),
+        ("#ffffff", "var(--paper)"),
+        (TRAINING_COLOUR, "var(--blue)"),
+        (VALIDATION_COLOUR, "var(--red)"),
+    ):
+        element = element.replace(colour, role)
+    return element
 
 
 def _add_note(figure: Figure, note: str | None) -> None:

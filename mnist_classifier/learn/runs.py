@@ -15,13 +15,15 @@ from datetime import datetime
 from importlib import metadata
 from itertools import count
 from pathlib import Path
-from typing import Any
-
-import keras
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from mnist_classifier import __version__
 from mnist_classifier.errors import OutputError, RunError
+from mnist_classifier.learn.answers import Answers
+
+if TYPE_CHECKING:
+    import keras
+    from matplotlib.figure import Figure
 
 History = dict[str, list[float]]
 
@@ -34,6 +36,12 @@ class Run:
     """
 
     path: Path
+
+    def make(self) -> None:
+        """Make the folder, where it is missing, and make sure that it can be written to."""
+        with self._writing("."):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self.reserve(3 << 20)
 
     def reserve(self, size: int) -> None:
         """Make sure, by writing them once, that ``size`` bytes fit into the folder."""
@@ -48,8 +56,12 @@ class Run:
 
     def save_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a JSON object, one setting or figure a line."""
-        with self._writing(name) as path:
-            path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        self.save_text(name, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+    def save_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        with self._written_aside(name) as aside:
+            aside.write_text(text, "utf-8")
 
     def save_history(self, history: History) -> None:
         """Write ``history.csv``: a row an epoch, counted from 1, a column a quantity."""
@@ -67,14 +79,14 @@ class Run:
         return path
 
     def save_model(self, model: keras.Model) -> None:
-        """Write ``model.keras`` aside and rename it: a reader finds a whole file or none."""
-        with self._writing("model.keras") as path:
-            aside = path.with_name(".model.keras")
-            try:
-                model.save(aside)
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
+        """Write ``model.keras``."""
+        with self._written_aside("model.keras") as aside:
+            model.save(aside)
+
+    def save_answers(self, name: str, answers: Answers) -> None:
+        """Write what the network answered for each test image."""
+        with self._written_aside(name) as aside:
+            answers.save(aside)
 
     def load_model(self) -> keras.Model:
         """Load ``model.keras`` as data: Keras's safe mode runs no code that a file carries.
@@ -82,6 +94,8 @@ class Run:
         Raises:
             RunError: The file is missing or damaged.
         """
+        import keras
+
         path = self.path / "model.keras"
         if not zipfile.is_zipfile(path):
             raise RunError(
@@ -94,6 +108,23 @@ class Run:
             reason = " ".join(str(error).split())[:200]
             raise RunError(
                 f"{path} cannot be loaded ({reason}); expected a model that this program saved: "
+                "name another run, or train again"
+            ) from error
+
+    def load_history(self) -> History:
+        """Load ``history.csv``.
+
+        Raises:
+            RunError: The file is missing or is no table of numbers.
+        """
+        path = self.path / "history.csv"
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{path} cannot be read ({error}); expected a row of numbers an epoch: "
                 "name another run, or train again"
             ) from error
 
@@ -118,6 +149,17 @@ class Run:
         if not isinstance(values, dict):
             raise RunError(f"{path} holds no JSON object; expected one: name another run")
         return values
+
+    @contextlib.contextmanager
+    def _written_aside(self, name: str) -> Iterator[Path]:
+        """Yield a path to write to, then rename it: a reader finds a whole file or none."""
+        with self._writing(name) as path:
+            aside = path.with_name(f".{name}")
+            try:
+                yield aside
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -176,6 +218,8 @@ def _make_folder(output: Path | None, recipe: str) -> Path:
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that bears on a result, and the machine."""
+    import keras
+
     backend = keras.config.backend()
     names = ["keras", backend, "numpy", "scikit-learn"]
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +22,17 @@ from mnist_classifier.learn import (
     datasets,
     evaluation,
     figures,
+    judgement,
     reader,
     recipes,
     runs,
     tracking,
     training,
 )
+from mnist_classifier.learn import report as report_page
 from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
 from mnist_classifier.learn.evaluation import Evaluation
+from mnist_classifier.learn.judgement import Judgement
 from mnist_classifier.learn.progress import TrainingProgress
 from mnist_classifier.learn.settings import Settings
 from mnist_classifier.learn.tracking import Tracker
@@ -256,21 +260,43 @@ def _ways(recipe: Recipe) -> ModuleType:
     return reader if isinstance(recipe, reader.ReaderRecipe) else training
 
 
+def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: Splits) -> None:
+    """Judge the network in every further way, and save ``report.html``, numbers and answers."""
+    began = time.perf_counter()
+    with _judging(lesson.console, lesson.quiet) as tell_progress:
+        tell_progress("the temperature")
+        temperature = judgement.validation_temperature(model, splits.validation)
+        judged = judgement.judge(model, dataset, temperature, lesson.settings.seed, tell_progress)
+        tell_progress("the report")
+        path = _save_judgement(lesson.run, lesson.run, dataset, judged, "")
+    lesson.tell("Report", f"{path}, in {time.perf_counter() - began:.1f} s")
+
+
 def evaluate_run(
-    path: Path, name: str | None, data_dir: Path | None, console: Console, quiet: bool
+    path: Path,
+    name: str | None,
+    data_dir: Path | None,
+    output: Path | None,
+    console: Console,
+    quiet: bool,
 ) -> None:
-    """Judge a saved network and print its scores.
+    """Judge a saved network, print its scores, and write report, numbers and answers anew.
+
+    On other images than the run's own test images, the files are named after the data set, so
+    that the run's own stay.
 
     Args:
         path: A run folder.
         name: The data set; ``None`` for the one that the run learned from.
         data_dir: Where it lies; ``None`` for where the run had it from.
+        output: The folder to write to; ``None`` for the run folder.
         console: Where to print.
         quiet: Whether only the result is told.
 
     Raises:
         RunError: The run folder is incomplete or damaged, or it has seen the test images.
         DataError: The images cannot be had.
+        OutputError: The results cannot be written.
     """
     run = runs.Run(path)
     config = run.load_json("config.json")
@@ -284,16 +310,90 @@ def evaluate_run(
             f"{path} learned from MNIST's training images, of which the sample is a part; "
             "expected images that it has not seen: name another --dataset"
         )
+    target = runs.Run(output or path)
+    target.make()
     if not quiet:
         tell(console, "Run", str(path))
         tell(console, "Images", f"{dataset.name}, from {dataset.source}")
-    test = datasets.Part(datasets.scale(dataset.test_images), dataset.test_labels)
+    with _judging(console, quiet) as tell_progress:
+        sha256 = dataset.sha256()
+        if list(sha256) == config["sha256"]:
+            suffix = ""
+            tell_progress("the temperature")
+            validation = datasets.prepare(dataset, config["seed"]).validation
+            temperature = judgement.validation_temperature(model, validation)
+        else:
+            known = dataset.name in datasets.NAMES
+            suffix = f"-{dataset.name}" if known else f"-{dataset.name}-{sha256[2][:8]}"
+            temperature = _own_temperature(run)
+        judged = judgement.judge(model, dataset, temperature, config["seed"], tell_progress)
+        tell_progress("the report")
+        report_path = _save_judgement(run, target, dataset, judged, suffix)
+    scores = judged.metrics
     tell_scores(
         console,
-        evaluation.evaluate(model, test),
-        evaluation.random_accuracy(test.labels, config["seed"]),
+        Evaluation(
+            scores["test_loss"],
+            scores["test_accuracy"],
+            scores["test_accuracy_interval"],
+            scores["test_size"],
+        ),
+        scores["random_accuracy"],
     )
+    tell(console, "Report", str(report_path))
     warn_of_sample(console, dataset.note)
+
+
+@contextlib.contextmanager
+def _judging(console: Console, quiet: bool) -> Iterator[judgement.Tell]:
+    """Show what is being judged, and yield the function that says it."""
+    if quiet:
+        yield lambda what: None
+        return
+    with console.status("Judging …") as status:
+        yield lambda what: status.update(f"Judging: {what} …")
+
+
+def _own_temperature(run: runs.Run) -> float:
+    """Return the temperature that was fitted on the run's own validation images."""
+    metrics = run.load_json("metrics.json")
+    if "calibration" not in metrics:
+        raise RunError(
+            f"{run.path} has no temperature yet, which its own validation images give; expected "
+            f"a run judged on its own data first: run  mnist evaluate {run.path}"
+        )
+    return float(metrics["calibration"]["temperature"])
+
+
+def _save_judgement(
+    run: runs.Run, target: runs.Run, dataset: Dataset, judged: Judgement, suffix: str
+) -> Path:
+    """Write a run's report, numbers and answers, and return the report's path."""
+    config = run.load_json("config.json")
+    own = run.load_json("metrics.json") if (run.path / "metrics.json").exists() else {}
+    metrics = {
+        **own,
+        "dataset": dataset.name,
+        "note": dataset.note,
+        "test_sha256": judged.answers.sha256,
+        **judged.metrics,
+    }
+    began = time.perf_counter()
+    drawings = report_page.draw(judged, run.load_history(), metrics.get("best_epoch"))
+    metrics["judge_seconds"]["figures"] = time.perf_counter() - began
+    page = report_page.render(
+        run.path.resolve().name,
+        config,
+        metrics,
+        drawings,
+        dataset.test_images,
+        judged.damaged,
+        dataset.source,
+    )
+    target.save_answers(f"answers{suffix}.npz", judged.answers)
+    target.save_json(f"metrics{suffix}.json", metrics)
+    target.save_text(f"report{suffix}.html", page)
+    return target.path / f"report{suffix}.html"
 
 
 def tell_scores(console: Console, scores: Evaluation, random_accuracy: float) -> None:

@@ -55,6 +55,7 @@ def test_version(capsys):
         (["train", "--output", "."], "exists already"),
         (["evaluate", "nowhere"], "expected a run folder made by mnist train"),
         (["evaluate"], "Missing argument"),
+        (["compare", "nowhere", "elsewhere"], "expected a run folder that was judged"),
         (["learn"], "No such command 'learn'"),
     ],
 )

@@ -15,7 +15,8 @@ from mnist_classifier.cli import main
 from tests.conftest import ROOT
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
-FILES = sorted([*FIGURES, "config.json", "history.csv", "metrics.json", "model.keras"])
+REPORT = ["answers.npz", "metrics.json", "report.html"]
+FILES = sorted([*FIGURES, *REPORT, "config.json", "history.csv", "model.keras"])
 
 
 def train(*arguments):
@@ -95,13 +96,61 @@ def test_evaluate_scores_the_saved_run_alike(sample_run, capsys):
     assert "SAMPLE" in out
 
 
-def test_evaluate_on_other_images(sample_run, small_dir, capsys):
+def evaluate(*arguments):
     with pytest.raises(SystemExit) as left:
-        main(["evaluate", str(sample_run), "--data-dir", str(small_dir), "--quiet"])
+        main(["evaluate", "--quiet", *map(str, arguments)])
+    return left.value.code
+
+
+def test_evaluate_makes_the_same_report_and_keeps_what_training_measured(sample_run, tmp_path):
+    assert evaluate(sample_run, "--output", tmp_path / "again") == 0
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == REPORT
+    before, after = load(sample_run, "metrics.json"), load(tmp_path / "again", "metrics.json")
+    assert before.pop("judge_seconds") != after.pop("judge_seconds")
+    assert before == after
+
+
+def test_evaluate_on_other_images_leaves_the_runs_own_files(sample_run, small_dir, capsys):
+    own = {name: (sample_run / name).read_bytes() for name in REPORT}
+    assert evaluate(sample_run, "--data-dir", small_dir) == 0
     out = capsys.readouterr().out
-    assert left.value.code == 0
     assert "of 50 unseen images" in out
     assert "SAMPLE" not in out
+    assert {name: (sample_run / name).read_bytes() for name in REPORT} == own
+    (other,) = sample_run.glob("metrics-custom-*.json")
+    metrics = load(sample_run, other.name)
+    assert metrics["test_size"] == 50
+    assert (
+        metrics["calibration"]["temperature"]
+        == (load(sample_run, "metrics.json")["calibration"]["temperature"])
+    )
+    for path in sample_run.glob("*-custom-*"):
+        path.unlink()
+
+
+def test_a_place_that_cannot_be_written_to_is_named_before_anything_is_judged(
+    sample_run, tmp_path, capsys
+):
+    (tmp_path / "file").write_text("")
+    assert evaluate(sample_run, "--output", tmp_path / "file") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "name another --output" in err
+
+
+def test_two_runs_are_compared_in_plain_words(sample_run, tmp_path, capsys):
+    other = tmp_path / "other"
+    assert train("--epochs", 1, "--seed", 1, "--quiet", "--output", other) == 0
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main(["compare", str(sample_run), str(other)])
+    out = " ".join(capsys.readouterr().out.split())
+    assert left.value.code == 0
+    assert "1,000 test images of sample" in out
+    assert "1 and 2: 1 reads better than 2" in out
+    with pytest.raises(SystemExit):
+        main(["compare", str(sample_run), str(sample_run)])
+    assert "no difference is shown" in " ".join(capsys.readouterr().out.split())
 
 
 def test_evaluate_refuses_images_that_the_run_has_seen(sample_run, capsys, tmp_path):

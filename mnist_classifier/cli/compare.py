@@ -1,0 +1,73 @@
+"""``mnist compare``: runs side by side, and whether their difference means anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_classifier.errors import require
+
+if TYPE_CHECKING:
+    from mnist_classifier.learn.comparison import Pair
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN RUN…", help="Run folders, two or more.", show_default=False),
+    ],
+) -> None:
+    """Compare runs on the same test images: accuracies, and McNemar's exact test for each pair."""
+    require("train", "scipy")
+    from rich.console import Console
+    from rich.table import Table
+    from scipy.stats import binomtest
+
+    from mnist_classifier.learn import comparison
+
+    answers = comparison.common_answers(runs)
+    console = Console(highlight=False, markup=False)
+    console.print(
+        f"{len(answers[0].labels):,} test images of {answers[0].dataset}, the same for all runs"
+    )
+    table = Table("", "run", "wrong", "accuracy", "95 % interval", box=None, header_style="bold")
+    table.columns[1].overflow = "fold"
+    for column in table.columns[2:]:
+        column.justify, column.no_wrap = "right", True
+    for number, (run, found) in enumerate(zip(runs, answers, strict=True), 1):
+        correct, size = int(found.right.sum()), len(found.right)
+        interval = binomtest(correct, size).proportion_ci(method="wilson")
+        table.add_row(
+            str(number),
+            str(run),
+            f"{size - correct:,}",
+            f"{correct / size:.2%}",
+            f"{interval.low:.2%} to {interval.high:.2%}",
+        )
+    console.print(table)
+    pairs = comparison.compare([found.right for found in answers])
+    for pair in pairs:
+        console.print(f"\n{_sentence(pair)}")
+    corrected = f", corrected for {len(pairs)} pairs by Holm's method" if len(pairs) > 1 else ""
+    console.print(
+        f"\nMcNemar's exact test, two-sided{corrected}; below 0.05 counts as a difference. It "
+        "compares these trained networks, not their recipes: for those, train several seeds."
+    )
+
+
+def _sentence(pair: Pair) -> str:
+    """Say in plain words whether two runs differ."""
+    one, other = pair.first + 1, pair.second + 1
+    counts = (
+        f"only {one} reads {pair.only_first:,} images rightly, only {other} reads "
+        f"{pair.only_second:,}; p = {pair.p_value:.2g}"
+    )
+    if not pair.significant:
+        return f"{one} and {other}: no difference is shown; chance alone explains it ({counts})."
+    better, worse = (one, other) if pair.only_first > pair.only_second else (other, one)
+    return (
+        f"{one} and {other}: {better} reads better than {worse}; chance alone would hardly "
+        f"explain it ({counts})."
+    )
