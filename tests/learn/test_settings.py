@@ -31,4 +31,7 @@ def test_settings_can_be_saved():
         "epochs": 3,
         "batch_size": None,
         "seed": 0,
+        "recipe": "dnn",
+        "tensorboard": False,
+        "mlflow": False,
     }
