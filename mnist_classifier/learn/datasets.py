@@ -206,7 +206,7 @@ def scale(images: Images) -> Floats:
 
 
 def one_hot(labels: npt.NDArray[np.integer[Any]], classes: int = CLASSES) -> Floats:
-    """Encode labels 0 to 9, shape (n,), as float32 rows of shape (n, 10) with a single 1."""
+    """Encode labels 0 to classes − 1, shape (n,), as float32 rows (n, classes) with a single 1."""
     encoded: Floats = np.eye(classes, dtype=np.float32)[labels]
     return encoded
 

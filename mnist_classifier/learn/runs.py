@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_classifier import __version__
 from mnist_classifier.errors import OutputError, RunError
 from mnist_classifier.learn.answers import Answers
+from mnist_classifier.learn.checkpoints import FOLDER, Checkpoints
 
 if TYPE_CHECKING:
     import keras
@@ -65,7 +66,7 @@ class Run:
 
     def save_history(self, history: History) -> None:
         """Write ``history.csv``: a row an epoch, counted from 1, a column a quantity."""
-        with self._writing("history.csv") as path, path.open("w", newline="") as file:
+        with self._written_aside("history.csv") as path, path.open("w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(["epoch", *history])
             rows.writerows(
@@ -87,6 +88,17 @@ class Run:
         """Write what the network answered for each test image."""
         with self._written_aside(name) as aside:
             answers.save(aside)
+
+    def is_finished(self) -> bool:
+        """Tell whether training came to its end and everything was saved."""
+        if (self.path / FOLDER).exists() or not (self.path / "metrics.json").exists():
+            return False
+        return not self.load_json("metrics.json").get("interrupted")
+
+    def tidy(self) -> None:
+        """Remove the checkpoints, unless training was interrupted and may go on."""
+        if not self.load_json("metrics.json").get("interrupted"):
+            Checkpoints(self.path).clear()
 
     def load_model(self) -> keras.Model:
         """Load ``model.keras`` as data: Keras's safe mode runs no code that a file carries.
@@ -177,6 +189,8 @@ class Run:
 def new_run(output: Path | None, recipe: str) -> Iterator[Run]:
     """Make a new run folder; take it away again if an error came before anything was learned.
 
+    When all is done, what was kept to go on with is removed.
+
     Args:
         output: The folder to make, or ``None`` for ``runs/<recipe>-<date>-<time>``, numbered
             where another run began in the same second.
@@ -189,9 +203,26 @@ def new_run(output: Path | None, recipe: str) -> Iterator[Run]:
     try:
         yield run
     except BaseException:
-        if not (run.path / "history.csv").exists():
+        learned = (run.path / "history.csv").exists() or (run.path / FOLDER).exists()
+        if not learned:
             shutil.rmtree(run.path, ignore_errors=True)
         raise
+    run.tidy()
+
+
+@contextlib.contextmanager
+def resumed_run(path: Path) -> Iterator[Run]:
+    """Open the folder of a run that was cut short.
+
+    Raises:
+        RunError: It is no run folder, or the run is finished.
+    """
+    run = Run(path)
+    run.load_json("config.json")
+    if run.is_finished():
+        raise RunError(f"{path} is finished; expected a run that was cut short: name another")
+    yield run
+    run.tidy()
 
 
 def _make_folder(output: Path | None, recipe: str) -> Path:

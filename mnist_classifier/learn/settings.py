@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from mnist_classifier.errors import SettingsError
+from mnist_classifier.errors import RunError, SettingsError
 
 MOST_EPOCHS = 10_000
 LARGEST_BATCH = 100_000
@@ -28,6 +30,8 @@ class Settings:
         seed: Decides split, first weights, shuffling and random assignment; 0 to 2³² − 1.
         tensorboard: Whether logs for TensorBoard are written in the run folder.
         mlflow: Whether the run is also kept in MLflow's store.
+        deterministic: Whether only operations are used that give the same bits each time.
+        resume: The folder of the run to go on with, or ``None`` for a new one.
 
     Raises:
         SettingsError: A number lies outside its range, or the recipe is unknown.
@@ -42,6 +46,8 @@ class Settings:
     recipe: str = "dnn"
     tensorboard: bool = False
     mlflow: bool = False
+    deterministic: bool = False
+    resume: Path | None = None
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
@@ -59,9 +65,41 @@ class Settings:
                     f"give another --{name.replace(' ', '-')}"
                 )
 
+    @classmethod
+    def of_run(cls, run: Path, config: Mapping[str, Any]) -> Settings:
+        """Return the settings with which a run that was cut short goes on.
+
+        Args:
+            run: Its folder.
+            config: What its ``config.json`` says.
+
+        Raises:
+            RunError: A setting is missing or makes no sense.
+        """
+        try:
+            return cls(
+                # A folder's own data set has a name that no --dataset knows.
+                dataset=None if config["data_dir"] else config["dataset"],
+                data_dir=Path(config["data_dir"]) if config["data_dir"] else None,
+                epochs=config["epochs"],
+                batch_size=config["batch_size"],
+                seed=config["seed"],
+                recipe=config["recipe"]["name"],
+                tensorboard=config["tensorboard"],
+                mlflow=config["mlflow"],
+                deterministic=config["deterministic"],
+                resume=run,
+            )
+        except (KeyError, TypeError, SettingsError) as error:
+            raise RunError(
+                f"{run / 'config.json'} lacks a setting or has a wrong one ({error}); expected "
+                "what mnist train wrote: train anew"
+            ) from error
+
     def as_json(self) -> dict[str, str | int | None]:
-        """Return the settings as JSON can hold them."""
+        """Return the settings as JSON can hold them; folders from the root."""
         return {
-            name: str(value) if isinstance(value, Path) else value
+            name: str(value.absolute()) if isinstance(value, Path) else value
             for name, value in asdict(self).items()
+            if name != "resume"
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import keras
 import typer
@@ -30,13 +32,14 @@ from mnist_classifier.learn import (
     training,
 )
 from mnist_classifier.learn import report as report_page
+from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
+from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.evaluation import Evaluation
 from mnist_classifier.learn.judgement import Judgement
 from mnist_classifier.learn.progress import TrainingProgress
 from mnist_classifier.learn.settings import Settings
 from mnist_classifier.learn.tracking import Tracker
-from mnist_classifier.learn.training import Training
 
 Recipe = recipes.Recipe | reader.ReaderRecipe
 
@@ -71,14 +74,19 @@ class Lesson:
 def begin(
     settings: Settings, console: Console, quiet: bool = False, show: bool = False
 ) -> Iterator[Lesson]:
-    """Make the run folder and seed every random number.
+    """Make the run folder, or open the one to go on with, and seed every random number.
 
     Raises:
         OutputError: The run folder exists already or cannot be made.
+        RunError: The run to go on with is finished.
     """
     keras.utils.set_random_seed(settings.seed)
+    if settings.deterministic:
+        training.make_deterministic()
     with (
-        runs.new_run(settings.output, settings.recipe) as run,
+        runs.resumed_run(settings.resume)
+        if settings.resume
+        else runs.new_run(settings.output, settings.recipe) as run,
         tracking.trackers(settings, run.path, Console(quiet=quiet)) as trackers,
     ):
         yield Lesson(settings, run, console, quiet, show and has_display(), trackers)
@@ -169,23 +177,39 @@ def train(
         "sha256": dataset.sha256(),
         "versions": runs.versions(),
     }
-    lesson.run.save_json("config.json", config)
+    if lesson.settings.resume:
+        _check_unchanged(lesson, config)
+    else:
+        lesson.run.save_json("config.json", config)
     for tracker in lesson.trackers:
         tracker.log_settings(config)
-    # The weights and Adam's two moments, 4 bytes each, and two megabytes for figures.
-    lesson.run.reserve(3 * 4 * model.count_params() + (2 << 20))
+    # Weights, the best of them and Adam's two moments, 4 bytes each, in the model and in three
+    # checkpoints, one of them being written; and four megabytes for figures and the report.
+    lesson.run.reserve(4 * 4 * 4 * model.count_params() + (4 << 20))
+    checkpoints = Checkpoints(lesson.run.path)
     progress = None if lesson.quiet else TrainingProgress(lesson.console)
     try:
         outcome: Training = _ways(recipe).fit(
-            model, recipe, splits, targets, [*([progress] if progress else []), *lesson.trackers]
+            model,
+            recipe,
+            splits,
+            targets,
+            [*([progress] if progress else []), *lesson.trackers],
+            checkpoints,
         )
     finally:
         if progress:
             progress.close()
+        for path in checkpoints.damaged:
+            tell(lesson.console, "Damaged", f"{path}; the checkpoint before it was used")
     lesson.run.save_history(outcome.history)
     lesson.run.save_model(model)
     if outcome.interrupted:
-        lesson.tell("Training", "interrupted: the best weights so far are kept")
+        lesson.tell(
+            "Training",
+            "interrupted: the best weights so far are kept; to go on:  "
+            f"mnist train --resume {lesson.run.path}",
+        )
     else:
         lesson.tell(
             "Training",
@@ -193,6 +217,24 @@ def train(
             f"the weights of epoch {outcome.best_epoch} are kept",
         )
     return outcome
+
+
+def _check_unchanged(lesson: Lesson, config: dict[str, Any]) -> None:
+    """Make sure that a training goes on as it began.
+
+    Raises:
+        RunError: The images or the recipe are others than they were.
+    """
+    before = lesson.run.load_json("config.json")
+    for name, what in (("sha256", "images"), ("recipe", "recipe")):
+        now = json.loads(json.dumps(config[name]))
+        if before.get(name) != now:
+            raise RunError(
+                f"{lesson.run.path} began with other {what}: {before.get(name)}; now they are "
+                f"{now}; expected the same: give them back, or train anew"
+            )
+    if before.get("versions") != config["versions"]:
+        lesson.tell("Versions", "others than at the beginning: the end may differ in last digits")
 
 
 def evaluate(model: keras.Model, splits: Splits) -> Evaluation:

@@ -43,6 +43,19 @@ def build(recipe: Recipe, pixels: int = 784, classes: int = 10) -> keras.Sequent
     return keras.Sequential(recipe.layers(pixels, classes), name=recipe.name)
 
 
+def make_deterministic() -> None:
+    """Let Keras's back end use only operations that give the same bits each time."""
+    backend = keras.config.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif backend == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+
+
 def binary_cross_entropy() -> keras.losses.Loss:
     """Return Keras's binary cross-entropy, of the network's probabilities on every back end.
 

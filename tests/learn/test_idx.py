@@ -135,7 +135,9 @@ def test_nothing_in_kerass_cache_is_unpickled(tmp_path, monkeypatch):
     assert not (tmp_path / "mark").exists()
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(content=st.binary(max_size=64), packed=st.booleans(), start=st.booleans())
 def test_any_bytes_are_read_or_refused(tmp_path, content, packed, start):
     path = tmp_path / "wild"

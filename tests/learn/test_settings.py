@@ -27,10 +27,13 @@ def test_senseless_numbers_are_refused(wish, message):
 def test_settings_can_be_saved():
     assert Settings(data_dir=Path("d"), epochs=3).as_json() == {
         "dataset": None,
-        "data_dir": "d",
+        "data_dir": str(Path("d").absolute()),
         "output": None,
         "epochs": 3,
         "batch_size": None,
         "seed": 0,
         "recipe": "dnn",
+        "tensorboard": False,
+        "mlflow": False,
+        "deterministic": False,
     }
