@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from mnist_classifier.learn import epochs
 from mnist_classifier.learn.augmentation import Deformation, coarsen, deform, vary_writing
+from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Part, Splits, Targets, one_hot
+from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.nondigits import (
     accuracy,
     digit_or_nothing,
     nondigits,
     softmax_or_nothing,
 )
-from mnist_classifier.learn.runs import History
-from mnist_classifier.learn.training import Training
 
 Floats = npt.NDArray[np.float32]
 
@@ -187,68 +185,34 @@ def fit(
     splits: Splits,
     targets: Targets,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train on images deformed anew in each epoch, and on drawings of what is no digit.
 
-    The last epoch's weights are kept: the learning rate ends near 0, and nothing is chosen. Ctrl-C
-    ends the training early, with the weights of the last finished epoch.
+    The last epoch's weights are kept: the learning rate ends near 0, and nothing is chosen.
 
     Args:
         model: A compiled network.
         recipe: The settings.
         splits: The images; of the three parts, the test's is not touched.
         targets: The labels of the validation part are compared.
-        callbacks: Told when training and epochs begin and end.
+        callbacks: As for `epochs.fit`.
+        checkpoints: As for `epochs.fit`.
     """
-    part = splits.train
-    steps = (len(part) + round(recipe.nondigits * len(part))) // recipe.batch_size
-    # The training's own seed: drawn from Keras's global one, which the run's seed set.
-    seed = int(np.random.randint(2**31))
-    history: History = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-    for callback in callbacks:
-        callback.set_params({"epochs": recipe.all_epochs, "steps": steps})
-        callback.set_model(model)
-        callback.on_train_begin()
-    kept = model.get_weights()
-    interrupted = False
-    began = time.perf_counter()
-    try:
-        epochs = _ahead(
-            lambda epoch: deformed_epoch(part, recipe, seed, epoch), range(recipe.all_epochs)
-        )
-        for epoch, (x, y) in enumerate(epochs):
-            for callback in callbacks:
-                callback.on_epoch_begin(epoch)
-            model.optimizer.learning_rate = recipe.rate(epoch)
-            size = steps * recipe.batch_size
-            record = model.fit(
-                x[:size],
-                y[:size],
-                batch_size=recipe.batch_size,
-                shuffle=False,
-                verbose=0,
-                validation_data=(splits.validation.x, targets.validation),
-                validation_batch_size=1000,
-            )
-            kept = model.get_weights()
-            logs = {name: float(record.history[name][0]) for name in history}
-            for name, value in logs.items():
-                history[name].append(value)
-            for callback in callbacks:
-                callback.on_epoch_end(epoch, logs)
-    except KeyboardInterrupt:
-        interrupted = True
-        model.set_weights(kept)
-    finished = len(history["loss"])
-    return Training(history, finished or None, interrupted, time.perf_counter() - began)
+    size = len(splits.train) + round(recipe.nondigits * len(splits.train))
+    steps = size // recipe.batch_size
 
+    def images(seed: int, epoch: int) -> tuple[Floats, Floats]:
+        x, y = deformed_epoch(splits.train, recipe, seed, epoch)
+        whole = steps * recipe.batch_size  # a last batch of another size would be compiled anew
+        return x[:whole], y[:whole]
 
-def _ahead(make: Callable[[int], Any], numbers: range) -> Iterator[Any]:
-    """Yield what ``make`` makes of each number; the next is made while one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        pending = [pool.submit(make, number) for number in itertools.islice(numbers, 1)]
-        for number in numbers:
-            made = pending.pop().result()
-            if number + 1 < numbers.stop:
-                pending.append(pool.submit(make, number + 1))
-            yield made
+    plan = epochs.Plan(
+        images=images,
+        validation=(splits.validation.x, targets.validation),
+        epochs=recipe.all_epochs,
+        steps=steps,
+        batch_size=recipe.batch_size,
+        rate=recipe.rate,
+    )
+    return epochs.fit(model, plan, callbacks, checkpoints)

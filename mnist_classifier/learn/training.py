@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import keras
 
+from mnist_classifier.learn import epochs
+from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Splits, Targets
+from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.recipes import Recipe
-from mnist_classifier.learn.runs import History
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a training did.
-
-    Attributes:
-        history: For ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` a value for each
-            finished epoch.
-        best_epoch: The epoch whose weights the network now has, counted from 1; ``None`` when
-            none was finished.
-        interrupted: Whether Ctrl-C ended it.
-        seconds: What it took, compiling included.
-    """
-
-    history: History
-    best_epoch: int | None
-    interrupted: bool
-    seconds: float
-
-    @property
-    def epochs(self) -> int:
-        """How many epochs were finished."""
-        return len(self.history.get("val_loss", []))
 
 
 def build(recipe: Recipe, pixels: int = 784, classes: int = 10) -> keras.Sequential:
@@ -101,47 +78,24 @@ def fit(
     splits: Splits,
     targets: Targets,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train with early stopping on validation loss; the best epoch's weights are restored.
-
-    Ctrl-C ends the training early but in order: the best weights so far are restored and what
-    was recorded is returned.
 
     Args:
         model: A compiled network.
         recipe: Epochs, patience and batch size.
         splits: The images; of the three parts, the test's is not touched.
         targets: The labels of the training and validation parts.
-        callbacks: Further Keras callbacks, such as one that shows progress.
+        callbacks: As for `epochs.fit`.
+        checkpoints: As for `epochs.fit`.
     """
-    record = keras.callbacks.History()
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=recipe.patience, restore_best_weights=True
+    plan = epochs.Plan(
+        images=partial(epochs.shuffled, splits.train.x, targets.train),
+        validation=(splits.validation.x, targets.validation),
+        epochs=recipe.epochs,
+        steps=math.ceil(len(splits.train) / recipe.batch_size),
+        batch_size=recipe.batch_size,
+        patience=recipe.patience,
     )
-    interrupted = False
-    began = time.perf_counter()
-    try:
-        model.fit(
-            splits.train.x,
-            targets.train,
-            batch_size=recipe.batch_size,
-            epochs=recipe.epochs,
-            validation_data=(splits.validation.x, targets.validation),
-            validation_batch_size=1000,
-            callbacks=[record, stopping, *callbacks],
-            verbose=0,
-        )
-    except KeyboardInterrupt:
-        interrupted = True
-        if stopping.best_weights is not None:
-            model.set_weights(stopping.best_weights)
-    # An epoch cut short leaves its training figures without validation ones.
-    finished = len(record.history.get("val_loss", []))
-    return Training(
-        history={
-            name: list(map(float, values[:finished])) for name, values in record.history.items()
-        },
-        best_epoch=stopping.best_epoch + 1 if finished else None,
-        interrupted=interrupted,
-        seconds=time.perf_counter() - began,
-    )
+    return epochs.fit(model, plan, callbacks, checkpoints)

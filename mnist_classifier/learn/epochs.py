@@ -1,0 +1,228 @@
+"""Train epoch by epoch, so that every epoch can be shown, saved and gone on from."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.errors import RunError
+from mnist_classifier.learn.checkpoints import Arrays, Checkpoint, Checkpoints
+from mnist_classifier.learn.runs import History
+
+Floats = npt.NDArray[np.float32]
+QUANTITIES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training did.
+
+    Attributes:
+        history: For ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` a value for each
+            finished epoch.
+        best_epoch: The epoch whose weights the network now has, counted from 1; ``None`` when
+            none was finished.
+        interrupted: Whether Ctrl-C ended it.
+        seconds: What it took, compiling included; of all sittings, if it was gone on with.
+    """
+
+    history: History
+    best_epoch: int | None
+    interrupted: bool
+    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were finished."""
+        return len(self.history.get("val_loss", []))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a training goes.
+
+    Attributes:
+        images: Makes the shuffled images and targets of an epoch, counted from 0, from the
+            training's own seed; the same for the same seed and epoch.
+        validation: The validation images and their targets.
+        epochs: The most epochs.
+        steps: Training steps an epoch.
+        batch_size: Images a step.
+        patience: Epochs without a lower validation loss after which training stops, the best
+            epoch's weights restored; ``None`` trains to the end and keeps the last ones.
+        rate: The learning rate of an epoch, counted from 0; ``None`` leaves it to the optimizer.
+    """
+
+    images: Callable[[int, int], tuple[Floats, Floats]]
+    validation: tuple[Floats, Floats]
+    epochs: int
+    steps: int
+    batch_size: int
+    patience: int | None = None
+    rate: Callable[[int], float] | None = None
+
+
+def fit(
+    model: keras.Model,
+    plan: Plan,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    checkpoints: Checkpoints | None = None,
+) -> Training:
+    """Train a network as planned, from its last checkpoint if it has one.
+
+    Ctrl-C ends the training early but in order: the best weights so far, or the last finished
+    epoch's, are restored and what was recorded is returned.
+
+    Args:
+        model: A compiled network.
+        plan: The images, and how long.
+        callbacks: Further Keras callbacks, such as one that shows progress; they are told of
+            epochs finished in an earlier sitting too.
+        checkpoints: Where each finished epoch is saved; ``None`` saves none.
+
+    Raises:
+        OutputError: A checkpoint cannot be written.
+        RunError: A checkpoint is another network's.
+    """
+    # The training's own seed: drawn from Keras's global one, which the run's seed set.
+    state: dict[str, Any] = {"seed": int(np.random.randint(2**31)), "seconds": 0.0}
+    history: History = {name: [] for name in QUANTITIES}
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss",
+        patience=plan.epochs if plan.patience is None else plan.patience,
+        restore_best_weights=plan.patience is not None,
+    )
+    stopping.set_model(model)
+    stopping.on_train_begin()
+    for callback in callbacks:
+        callback.set_params({"epochs": plan.epochs, "steps": plan.steps})
+        callback.set_model(model)
+        callback.on_train_begin()
+    kept = model.get_weights()
+    checkpoint = checkpoints.load() if checkpoints else None
+    if checkpoint:
+        _assign(_variables(model), checkpoint.variables)
+        kept, state = checkpoint.kept, dict(checkpoint.state)
+        history = {name: list(values) for name, values in state.pop("history").items()}
+        for name, value in state.pop("stopping").items():
+            setattr(stopping, name, value)
+        stopping.best_weights = kept if plan.patience is not None else None
+        for epoch, values in enumerate(zip(*history.values(), strict=True)):
+            _tell(callbacks, epoch, dict(zip(history, values, strict=True)))
+    batches = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: [
+            callback.on_train_batch_end(batch, logs) for callback in callbacks
+        ]
+    )
+    interrupted = False
+    spent, began = float(state["seconds"]), time.perf_counter()
+    first = plan.epochs if state.get("stopped") else len(history["loss"])
+    try:
+        made = _ahead(lambda epoch: plan.images(state["seed"], epoch), range(first, plan.epochs))
+        for epoch, (x, y) in zip(range(first, plan.epochs), made, strict=True):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch)
+            if plan.rate:
+                model.optimizer.learning_rate = plan.rate(epoch)
+            record = model.fit(
+                x,
+                y,
+                batch_size=plan.batch_size,
+                shuffle=False,
+                verbose=0,
+                validation_data=plan.validation,
+                validation_batch_size=1000,
+                callbacks=[batches],
+            )
+            logs = {name: float(record.history[name][0]) for name in QUANTITIES}
+            stopping.on_epoch_end(epoch, logs)
+            kept = model.get_weights() if plan.patience is None else stopping.best_weights
+            for name, value in logs.items():
+                history[name].append(value)
+            state["stopped"] = bool(stopping.stopped_epoch)
+            state["seconds"] = spent + time.perf_counter() - began
+            if checkpoints:
+                checkpoints.save(
+                    epoch + 1,
+                    Checkpoint(
+                        [keras.ops.convert_to_numpy(v) for v in _variables(model)],
+                        kept,
+                        {**state, "history": history, "stopping": _stopping_state(stopping)},
+                    ),
+                )
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs)
+            if state["stopped"]:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    for callback in callbacks:
+        callback.on_train_end()
+    model.set_weights(kept)
+    finished = min(map(len, history.values()))  # Ctrl-C may come between two of them
+    best = finished if plan.patience is None else stopping.best_epoch + 1
+    return Training(
+        history={name: values[:finished] for name, values in history.items()},
+        best_epoch=best if finished else None,
+        interrupted=interrupted,
+        seconds=spent + time.perf_counter() - began,
+    )
+
+
+def shuffled(x: Floats, y: Floats, seed: int, epoch: int) -> tuple[Floats, Floats]:
+    """Return images and targets in the order of an epoch, the same for the same seed and epoch."""
+    order = np.random.default_rng((seed, epoch)).permutation(len(x))
+    return x[order], y[order]
+
+
+def _tell(
+    callbacks: Sequence[keras.callbacks.Callback], epoch: int, logs: dict[str, float]
+) -> None:
+    for callback in callbacks:
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, logs)
+
+
+def _stopping_state(stopping: keras.callbacks.EarlyStopping) -> dict[str, Any]:
+    return {
+        "wait": stopping.wait,
+        "best": None if stopping.best is None else float(stopping.best),
+        "best_epoch": stopping.best_epoch,
+        "stopped_epoch": stopping.stopped_epoch,
+    }
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Return all that training changes: weights, seeds of dropout, and the optimizer's own."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(variables: list[Any], values: Arrays) -> None:
+    if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+        raise RunError(
+            "the run's checkpoint is another network's; expected the one that its config.json "
+            "names: train anew"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _ahead(make: Callable[[int], Any], numbers: range) -> Iterator[Any]:
+    """Yield what ``make`` makes of each number; the next is made while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = [pool.submit(make, number) for number in itertools.islice(numbers, 1)]
+        for number in numbers:
+            made = pending.pop().result()
+            if number + 1 < numbers.stop:
+                pending.append(pool.submit(make, number + 1))
+            yield made
