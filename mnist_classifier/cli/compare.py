@@ -60,9 +60,10 @@ def compare(
 def _sentence(pair: Pair) -> str:
     """Say in plain words whether two runs differ."""
     one, other = pair.first + 1, pair.second + 1
+    p_value = f"p = {pair.p_value:.2g}" if pair.p_value >= 1e-4 else "p < 0.0001"
     counts = (
-        f"only {one} reads {pair.only_first:,} images rightly, only {other} reads "
-        f"{pair.only_second:,}; p = {pair.p_value:.2g}"
+        f"{pair.only_first:,} images only {one} has right, {pair.only_second:,} only {other}; "
+        f"{p_value}"
     )
     if not pair.significant:
         return f"{one} and {other}: no difference is shown; chance alone explains it ({counts})."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,6 @@ class Calibration:
     brier: float
     expected_calibration_error: float
     adaptive_calibration_error: float
-
-    def as_json(self) -> dict[str, float]:
-        """Return the figures as JSON can hold them."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

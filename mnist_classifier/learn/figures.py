@@ -117,7 +117,7 @@ def reliability_figure(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
         above.plot(confidences, [part.accuracy for part in bins], style, color=colour, label=label)
         below.plot(confidences, [part.size for part in bins], style, color=colour, markersize=4)
     above.set_ylabel("accuracy (share right)")
-    above.legend(loc="upper left")
+    above.legend(loc="lower right")
     below.set_yscale("log")
     below.set_ylabel("images")
     below.set_xlabel("confidence (probability of the answer)")
