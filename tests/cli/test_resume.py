@@ -1,0 +1,110 @@
+"""`mnist train --resume`: killed at any moment, a training goes on and ends as if it had not been."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+EPOCHS = 12
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "mnist_classifier", "train", "--no-show", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TERM": "dumb"},
+    )
+
+
+def run(*arguments):
+    process = start(*arguments)
+    output, _ = process.communicate()
+    return process.returncode, output
+
+
+def new(folder, small_dir):
+    return "--data-dir", small_dir, "--epochs", EPOCHS, "--output", folder, "--deterministic"
+
+
+def results(folder):
+    """What must be alike: the curves, the test's figures, and each bit of the weights."""
+    import keras
+
+    metrics = json.loads((folder / "metrics.json").read_text())
+    weights = keras.models.load_model(folder / "model.keras").get_weights()
+    return (
+        (folder / "history.csv").read_text(),
+        metrics["test_loss"],
+        metrics["test_accuracy"],
+        metrics["best_epoch"],
+        [array.tobytes() for array in weights],
+    )
+
+
+def kill_once_a_checkpoint_is_there(process, folder, number=1, delay=0.0):
+    while process.poll() is None:
+        if len(list((folder / "checkpoints").glob("epoch-?????"))) >= number:
+            time.sleep(delay)
+            process.kill()
+            break
+        time.sleep(0.005)
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_bit_for_bit(small_dir, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    code, output = run(*new(whole, small_dir))
+    assert code == 0, output
+    assert not (whole / "checkpoints").exists()
+    kill_once_a_checkpoint_is_there(start(*new(cut, small_dir)), cut)
+    assert not (cut / "metrics.json").exists()
+    kill_once_a_checkpoint_is_there(start("--resume", cut), cut, 2, random.uniform(0, 0.1))
+    code, output = run("--resume", cut)
+    assert code == 0, output
+    assert results(cut) == results(whole)
+    assert not (cut / "checkpoints").exists()
+    code, output = run("--resume", cut)
+    assert code == 2
+    assert "is finished" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_keeps_its_best_and_can_go_on(small_dir, tmp_path, number):
+    folder = tmp_path / "run"
+    process = start("--data-dir", small_dir, "--epochs", 3000, "--output", folder)
+    while process.poll() is None and not list((folder / "checkpoints").glob("epoch-?????")):
+        time.sleep(0.005)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == 130, output
+    assert "--resume" in output
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["interrupted"]
+    rows = (folder / "history.csv").read_text().splitlines()
+    assert len(rows) == metrics["epochs"] + 1
+    assert (folder / "model.keras").exists()
+    assert (folder / "checkpoints").exists()
+
+
+def test_mistakes_are_one_line_and_exit_code_2(small_dir, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{}")
+    for arguments, message in (
+        (["--resume", tmp_path / "none"], "does not exist"),
+        (["--resume", broken], "train anew"),
+        (["--resume", broken, "--epochs", 3], "leave the others out"),
+    ):
+        code, output = run(*arguments)
+        assert code == 2, output
+        assert message in output
+        assert output.count("\n") == 1
