@@ -118,7 +118,7 @@ def coarsen(images: Images, generator: np.random.Generator, share: float) -> Ima
     Returns:
         A copy, shape ``(n, 28, 28)``, float32 in [0, 1].
     """
-    coarse = np.asarray(images, np.float32).copy()
+    coarse: Images = np.asarray(images, np.float32).copy()
     for i in np.flatnonzero(generator.random(len(images)) < share):
         box = ink_box(coarse[i])
         side, level, grey = (

@@ -200,7 +200,7 @@ class DigitReader:
         if self.model.refusal.measure == "digit_probability":
             # The sigmoid of the logits' log-sum-exp, written without overflow.
             ink = np.exp(below).sum(axis=1)
-            scores = ink / (ink + np.exp(-np.clip(peak[:, 0], -60, 60)))
+            scores = ink / (ink + np.exp(np.minimum(-peak[:, 0], 60)))
         labels = logits.argmax(axis=1)
         return Judgement(labels, scaled / total, confidences, scores >= self.threshold, scores)
 
