@@ -6,6 +6,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -50,26 +51,17 @@ class Model:
         Raises:
             ModelError: The file is missing, damaged, or another network.
         """
-        import onnxruntime
-
         name, content = _read(path)
         # The key of ONNX's external data. ONNX Runtime would look for them in the working folder.
         if b"location" in content:
             raise ModelError(f"{name}: names data outside itself; {_EXPECTED}")
-        options = onnxruntime.SessionOptions()
-        # Many images are shared out in chunks that fit a core's cache: quicker than several
-        # threads within each operation, and one image then waits for no other thread.
-        options.intra_op_num_threads = 1
         self._threads = threads or os.cpu_count() or 1
-        options.log_severity_level = 4  # what is wrong, the exception says
-        try:
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its own exceptions share no base but this
-            raise ModelError(f"{name}: damaged, or no ONNX file; {_EXPECTED}") from error
+        # Few images share out each operation among the threads. Many are shared out in chunks
+        # that fit a core's cache: quicker then, for no thread waits for another.
+        self._few = _session(content, name, self._threads)
+        self._many = self._few if self._threads == 1 else _session(content, name, 1)
         self._check_shapes(name)
-        self.card = _card(self._session.get_modelmeta().custom_metadata_map, name)
+        self.card = _card(self._few.get_modelmeta().custom_metadata_map, name)
         try:
             self.temperature = float(self.card["temperature"])
             refusal = self.card["refusal"]
@@ -82,17 +74,13 @@ class Model:
         if len(images) == 0:
             return np.empty((0, CLASSES), np.float32)
         if len(images) <= _CHUNK:
-            return self._run(images)
+            return _run(self._few, images)
         chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
         with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(self._run, chunks)))
-
-    def _run(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        outputs: list[Any] = self._session.run(["logits"], {"images": images})
-        return np.asarray(outputs[0], np.float32)
+            return np.concatenate(list(pool.map(partial(_run, self._many), chunks)))
 
     def _check_shapes(self, name: str) -> None:
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        inputs, outputs = self._few.get_inputs(), self._few.get_outputs()
         found = [
             f"{kind} {' and '.join(f'{v.name} {v.type} {v.shape}' for v in values)}"
             for kind, values in (("input", inputs), ("output", outputs))
@@ -106,6 +94,24 @@ class Model:
         )
         if not fits:
             raise ModelError(f"{name}: another network: {', '.join(found)}; {_EXPECTED}")
+
+
+def _session(content: bytes, name: str, threads: int) -> Any:
+    """Open a network with so many threads in each operation."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what is wrong, the exception says
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own exceptions share no base but this
+        raise ModelError(f"{name}: damaged, or no ONNX file; {_EXPECTED}") from error
+
+
+def _run(session: Any, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    logits: npt.NDArray[np.float32] = session.run(["logits"], {"images": images})[0]
+    return logits
 
 
 def _read(path: str | Path | None) -> tuple[str, bytes]:

@@ -39,7 +39,7 @@ _SURE = 0.9
 _MOST_CUTS = 16
 # Pieces in which one digit may lie on the paper.
 _MOST_PIECES = 8
-# Pixels: so small a picture holds one digit.
+# Pixels: so small a picture holds one digit, or several well inside its edges.
 _SMALL = 40
 
 
@@ -150,8 +150,11 @@ class DigitReader:
         if not pieces:
             return Reading("", (), "nothing is written: no ink was found")
         marks = join_broken(pieces)
-        if len(marks) > 1 and self._is_one_digit(pieces, marks, small=max(image.shape) <= _SMALL):
+        small = max(strength.shape) <= _SMALL
+        if len(marks) > 1 and self._is_one_digit(pieces, marks, small):
             marks = [merge(pieces)]
+        if small and len(marks) > 1 and any(_is_cut(mark.box, strength.shape) for mark in marks):
+            return Reading("", (), "no digit: several marks, cut by the edge of a small picture")
         lines = [self._settle(line) for line in lines_of(marks)]
         return self._reading(lines, file_scale * ink_scale)
 
@@ -197,7 +200,7 @@ class DigitReader:
         if self.model.refusal.measure == "digit_probability":
             # The sigmoid of the logits' log-sum-exp, written without overflow.
             ink = np.exp(below).sum(axis=1)
-            scores = ink / (ink + np.exp(-np.clip(peak[:, 0], -60, 60)))
+            scores = ink / (ink + np.exp(np.minimum(-peak[:, 0], 60)))
         labels = logits.argmax(axis=1)
         return Judgement(labels, scaled / total, confidences, scores >= self.threshold, scores)
 
@@ -331,6 +334,12 @@ def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.fl
     order = np.argsort(values)
     heap = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(heap, heap[-1] / 2)])
+
+
+def _is_cut(box: Box, shape: tuple[int, ...]) -> bool:
+    """Tell whether a mark reaches the picture's edge."""
+    x, y, width, height = box
+    return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
 
 
 def _close(left: Mark, right: Mark, height: float) -> bool:
