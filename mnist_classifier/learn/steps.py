@@ -292,8 +292,6 @@ def report(
         tell(lesson.console, "Interrupted", f"after {outcome.epochs} finished epochs")
     tell_scores(lesson.console, scores, random_accuracy)
     tell(lesson.console, "Saved in", str(lesson.run.path))
-    for tracker in lesson.trackers:
-        tell(lesson.console, type(tracker).__name__, tracker.finish(metrics))
     warn_of_sample(lesson.console, dataset.note)
 
 
@@ -303,7 +301,10 @@ def _ways(recipe: Recipe) -> ModuleType:
 
 
 def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: Splits) -> None:
-    """Judge the network in every further way, and save ``report.html``, numbers and answers."""
+    """Judge the network in every further way; save ``report.html``, numbers and answers.
+
+    TensorBoard and MLflow, where asked for, are then given it all.
+    """
     began = time.perf_counter()
     with _judging(lesson.console, lesson.quiet) as tell_progress:
         tell_progress("the temperature")
@@ -312,6 +313,9 @@ def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: S
         tell_progress("the report")
         path = _save_judgement(lesson.run, lesson.run, dataset, judged, "")
     lesson.tell("Report", f"{path}, in {time.perf_counter() - began:.1f} s")
+    metrics = lesson.run.load_json("metrics.json")
+    for tracker in lesson.trackers:
+        tell(lesson.console, type(tracker).__name__, tracker.finish(metrics))
 
 
 def evaluate_run(

@@ -1,4 +1,4 @@
-"""`mnist train --resume`: killed at any moment, a training goes on and ends as if it had not been."""
+"""`mnist train --resume`: a training killed at any moment goes on as if it had not been."""
 
 import json
 import os
