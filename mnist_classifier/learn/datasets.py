@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 from sklearn.model_selection import train_test_split
 
 from mnist_classifier.errors import DataError
@@ -320,8 +321,8 @@ def _load_through_keras(name: str) -> Dataset:
     """Load ``mnist`` or ``fashion_mnist`` by Keras's own function, which caches and downloads."""
     load = getattr(keras.datasets, name).load_data
     files = [keras_cache() / file for file in _KERAS_FILES[name]]
-    cached = all(file.exists() for file in files)
-    with _patience(seconds=30):
+    with _alone(), _patience(seconds=30):
+        cached = all(file.exists() for file in files)
         try:
             try:
                 arrays = load()
@@ -344,6 +345,20 @@ def keras_cache() -> Path:
     """Return the folder in which Keras keeps data sets."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return home / "datasets"
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other process of this program fetches: Keras writes to the cache in place.
+
+    Where the cache cannot be written, nothing can be fetched either, and nobody has to wait.
+    """
+    lock = FileLock(keras_cache() / ".mnist_classifier.lock")
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):
+            keras_cache().mkdir(parents=True, exist_ok=True)
+            held.enter_context(lock)
+        yield
 
 
 @contextlib.contextmanager
