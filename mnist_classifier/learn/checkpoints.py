@@ -85,6 +85,10 @@ class Checkpoints:
             for old in self._files()[_KEPT:]:
                 old.unlink()
         except OSError as error:
+            if not self._run.exists():
+                raise OutputError(
+                    f"{self._run} is gone; expected it to stay while training goes on: train anew"
+                ) from error
             raise OutputError(
                 f"{path} cannot be written ({error.strerror or error}); expected a writable folder "
                 f"with room: what was learned before is kept: make room, then run  "

@@ -90,14 +90,13 @@ class Run:
             answers.save(aside)
 
     def is_finished(self) -> bool:
-        """Tell whether training came to its end and everything was saved."""
-        if (self.path / FOLDER).exists() or not (self.path / "metrics.json").exists():
-            return False
-        return not self.load_json("metrics.json").get("interrupted")
+        """Tell whether training came to its end, uninterrupted, and its figures were saved."""
+        saved = (self.path / "metrics.json").exists()
+        return saved and not self.load_json("metrics.json").get("interrupted")
 
     def tidy(self) -> None:
-        """Remove the checkpoints, unless training was interrupted and may go on."""
-        if not self.load_json("metrics.json").get("interrupted"):
+        """Remove the checkpoints, unless training may go on."""
+        if self.is_finished():
             Checkpoints(self.path).clear()
 
     def load_model(self) -> keras.Model:
@@ -219,7 +218,7 @@ def resumed_run(path: Path) -> Iterator[Run]:
     """
     run = Run(path)
     run.load_json("config.json")
-    if run.is_finished():
+    if run.is_finished() and not (path / FOLDER).exists():
         raise RunError(f"{path} is finished; expected a run that was cut short: name another")
     yield run
     run.tidy()

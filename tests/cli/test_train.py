@@ -223,7 +223,7 @@ def test_ctrl_c_saves_what_was_learned(small_dir, tmp_path):
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "interrupted" in out
-    assert sorted(path.name for path in output.iterdir()) == FILES
+    assert sorted(path.name for path in output.iterdir()) == sorted([*FILES, "checkpoints"])
     metrics = load(output, "metrics.json")
     assert metrics["interrupted"]
     assert metrics["epochs"] >= 2

@@ -68,8 +68,14 @@ def test_one_half_written_is_never_read(tmp_path):
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path):
-    with pytest.raises(OutputError, match="mnist train --resume"):
+    with pytest.raises(OutputError, match="is gone; expected it to stay"):
         Checkpoints(tmp_path / "gone").save(1, checkpoint(1))
+
+
+def test_a_place_that_cannot_be_written_is_said_and_how_to_go_on(tmp_path):
+    (tmp_path / FOLDER).write_text("a file in the way")
+    with pytest.raises(OutputError, match="mnist train --resume"):
+        Checkpoints(tmp_path).save(1, checkpoint(1))
 
 
 def test_clear(tmp_path):

@@ -95,7 +95,7 @@ def test_what_is_missing_is_left_out(judged, sample):
     assert "Northcutt" not in text
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(name=st.text(min_size=1, max_size=30).map(lambda text: f"<b x='\"&{text}"))
 def test_wild_names_are_text_not_markup(judged, sample, name):
     config = {**CONFIG, "source": name, "dataset": name, "data_dir": name}

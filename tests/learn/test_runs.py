@@ -10,7 +10,8 @@ import keras
 import pytest
 
 from mnist_classifier.errors import OutputError, RunError
-from mnist_classifier.learn.runs import Run, new_run
+from mnist_classifier.learn.checkpoints import Checkpoint, Checkpoints
+from mnist_classifier.learn.runs import Run, new_run, resumed_run
 from tests.conftest import ROOT
 
 
@@ -30,6 +31,29 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path, monkeypatch)
         paths.add(run.path)
     assert len(paths) == 5
     assert all(path.parent.name == "runs" and path.name.startswith("dnn-") for path in paths)
+
+
+def test_what_is_needed_to_go_on_goes_when_a_run_is_finished(tmp_path):
+    checkpoint = Checkpoint([], [], {})
+    for metrics, left in (({"interrupted": True}, True), ({"interrupted": False}, False)):
+        path = tmp_path / str(left)
+        with new_run(path, "dnn") as run:
+            run.save_json("config.json", {})
+            Checkpoints(path).save(1, checkpoint)
+            run.save_json("metrics.json", metrics)
+        assert (path / "checkpoints").exists() is left
+    with resumed_run(tmp_path / "True") as run:
+        assert run.path == tmp_path / "True"
+    with pytest.raises(RunError, match="is finished"), resumed_run(tmp_path / "False"):
+        pass
+
+
+def test_checkpoints_stay_after_an_error(tmp_path):
+    path = tmp_path / "new"
+    with pytest.raises(ZeroDivisionError), new_run(path, "dnn"):
+        Checkpoints(path).save(1, Checkpoint([], [], {}))
+        raise ZeroDivisionError
+    assert (path / "checkpoints" / "epoch-00001").exists()
 
 
 def test_a_folder_in_which_nothing_was_learned_does_not_stay_after_an_error(tmp_path):
