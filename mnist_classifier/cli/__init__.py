@@ -12,6 +12,7 @@ from mnist_classifier import __version__
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
+from mnist_classifier.cli.serve import serve
 from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
 
@@ -35,6 +36,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(export)
 app.command()(read)
+app.command()(serve)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoReturn:
