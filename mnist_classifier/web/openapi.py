@@ -115,11 +115,11 @@ _GALLERY = _object(
 )
 
 
-def _example() -> str:
-    """Return the base64 of two images: a one, and nothing at all."""
-    images = np.zeros((2, SIDE, SIDE), np.uint8)
+def _example(count: int) -> dict[str, str]:
+    """Return a request's JSON: a one, and images of nothing at all."""
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
     images[0, 4:24, 13:16] = 255
-    return base64.b64encode(images.tobytes()).decode()
+    return {"images": base64.b64encode(images.tobytes()).decode()}
 
 
 _PROBLEMS = {
@@ -180,27 +180,27 @@ READ = _route(
     },
     tuple(_PROBLEMS),
     "The picture file is the body, or the one file of a form.\n\n"
-    "    curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' ORIGIN/v1/read\n"
-    "    curl -F picture=@photo.jpg ORIGIN/v1/read",
+    "    curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8000/v1/read\n"
+    "    curl -F picture=@photo.jpg http://127.0.0.1:8000/v1/read",
 )
 READ_IMAGES = _route(
     "Judge many images that look like MNIST's",
     _as_json(_JUDGEMENTS),
     {
         BYTES: _BINARY,
-        JSON: {**_IMAGES_AS_JSON, "example": {"images": _example()}},
+        JSON: {**_IMAGES_AS_JSON, "example": _example(2)},
     },
     tuple(_PROBLEMS),
     "The body is n × 784 bytes: 28×28 an image, row by row, 0 paper to 255 ink.\n\n"
     "    curl --data-binary @images.bin -H 'Content-Type: application/octet-stream' "
-    "ORIGIN/v1/read-images",
+    "http://127.0.0.1:8000/v1/read-images",
 )
 EXPLAIN = _route(
     "Tell which ink speaks for a digit",
     _as_json(_EXPLANATION),
     {
         BYTES: _BINARY,
-        JSON: {**_IMAGES_AS_JSON, "example": {"images": _example()[: 4 * 784 // 3]}},
+        JSON: {**_IMAGES_AS_JSON, "example": _example(1)},
     },
     tuple(_PROBLEMS),
     "One image of 784 bytes. The method is occlusion (Zeiler and Fergus 2014).",
