@@ -61,9 +61,8 @@ def serve(
     """
     from mnist_classifier.errors import require
 
-    require(
-        "web", "fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart"
-    )
+    require("web", "fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is damaged, the answer says
     from mnist_classifier.read.model import Model
     from mnist_classifier.web.server import listen
     from mnist_classifier.web.server import serve as run

@@ -44,9 +44,7 @@ _IMAGE = {
     "contentEncoding": "base64",
     "description": "28×28 bytes, row by row, 0 paper to 255 ink",
 }
-_PROBLEM = _object(
-    {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT}
-)
+_PROBLEM = _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT})
 _READING = _object(
     {
         "picture": _or_null({**_TEXT, "description": "the file's name, if it came in a form"}),
@@ -169,7 +167,7 @@ READ = _route(
     "Read the digits in a picture",
     _as_json(_READING),
     {
-        **{kind: _BINARY for kind in (*PICTURES, BYTES)},
+        **dict.fromkeys((*PICTURES, BYTES), _BINARY),
         MULTIPART: {
             "schema": {
                 "type": "object",
@@ -205,9 +203,7 @@ EXPLAIN = _route(
     tuple(_PROBLEMS),
     "One image of 784 bytes. The method is occlusion (Zeiler and Fergus 2014).",
 )
-GALLERY = _route(
-    "The network's mistakes on MNIST's test set", _as_json(_GALLERY), problems=(503,)
-)
+GALLERY = _route("The network's mistakes on MNIST's test set", _as_json(_GALLERY), problems=(503,))
 _STATUS = _as_json(_object({"status": _TEXT}))
 HEALTH = _route("The service lives", _STATUS)
 READY = _route("The service takes requests", _STATUS, problems=(503,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -51,7 +52,7 @@ def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
         config = _config(settings, workers)
         if workers > 1:
-            Multiprocess(config, sockets=[listener], target=Server(config).run).run()
+            Multiprocess(config, sockets=[listener]).run()
         else:
             Server(config).run(sockets=[listener])
 
@@ -68,7 +69,7 @@ def _config(settings: Settings, workers: int) -> Config:
         workers=workers,
         proxy_headers=False,
         server_header=False,
-        log_level="warning",
+        log_level="error",
         access_log=False,
         timeout_graceful_shutdown=max(1, round(3 * settings.timeout)),
     )
@@ -77,4 +78,6 @@ def _config(settings: Settings, workers: int) -> Config:
 def _application(settings: Settings) -> Any:
     from mnist_classifier.web.app import create_app
 
+    # A bad request is the client's affair: it is answered, counted, and not logged.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return create_app(settings)

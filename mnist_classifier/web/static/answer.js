@@ -35,7 +35,7 @@ export function showReading({ text, digits, refused }, chosen, choose) {
   }
   const least = Math.min(...digits.map(({ confidence }) => confidence));
   const sure = `${percent(least)} sure`;
-  show(text, text.length > 9 ? "long" : "", digits.length > 1 ? `at least ${sure} of each digit` : sure);
+  show(text, text.length > 9 ? "long" : "", digits.length > 1 ? `at least ${sure.replace(">", "")} of each digit` : sure);
   byId("digits").className = digits.length > 4 ? "many" : "";
   byId("digits").replaceChildren(...digits.map((digit, i) => card(digit, i === chosen, () => choose(i))));
 }

@@ -14,7 +14,8 @@ export async function explain({ image }) {
   return labels.map((label, i) => {
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
-    caption.textContent = `${i ? "Second choice" : "Answer"}: ${label}, ${percent(probabilities[i])}`;
+    const kind = i ? "Second choice" : "Answer";
+    caption.append(`${kind}: ${label}`, document.createElement("br"), percent(probabilities[i]));
     figure.append(heatMap(`Which ink speaks for ${label}`, bytes, evidence[i].flat()), caption);
     return figure;
   });
