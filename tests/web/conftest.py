@@ -7,11 +7,8 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
-import pytest
-
-pytest.importorskip("fastapi")
-
 import httpx
+import pytest
 
 
 class Service:

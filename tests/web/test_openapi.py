@@ -1,9 +1,6 @@
 """Schemathesis: what the OpenAPI document says is what the service does."""
 
-import pytest
-
-schemathesis = pytest.importorskip("schemathesis")
-
+import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance

@@ -1,6 +1,7 @@
 """Limits of time and number, signals, workers: with real sockets and processes."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from mnist_classifier.web.settings import Settings
 from tests.read.drawing import png, write
 
 PICTURE = png(write("42"))
+PNG = {"Content-Type": "image/png"}
 HEAD = (
     "POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
     f"Content-Length: {len(PICTURE)}\r\n\r\n"
@@ -43,9 +45,7 @@ def test_more_requests_than_allowed_are_told_at_once_to_come_again(serve):
         connection.sendall(HEAD)
     while service.client.get("/readyz").status_code == 200:
         time.sleep(0.01)
-    refused = service.client.post(
-        "/v1/read", content=PICTURE, headers={"Content-Type": "image/png"}
-    )
+    refused = service.client.post("/v1/read", content=PICTURE, headers=PNG)
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
     assert refused.json()["status"] == 503
@@ -82,10 +82,8 @@ def test_slow_clients_are_let_go(serve):
     status, _, problem = answer_on(slow_body)
     assert status == problem["status"] == 408
     for connection in (silent, slow_headers, after):
-        try:
+        with contextlib.suppress(ConnectionResetError):
             assert connection.recv(1) == b""
-        except ConnectionResetError:
-            pass
     stop.set()
     for each in drips:
         each.join()
@@ -105,9 +103,7 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
     async def ask():
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-            return await client.post(
-                "/v1/read", content=PICTURE, headers={"Content-Type": "image/png"}
-            )
+            return await client.post("/v1/read", content=PICTURE, headers=PNG)
 
     answer = asyncio.run(ask())
     let_go.set()
@@ -129,10 +125,9 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             headers = {"Content-Type": "application/octet-stream"}
-            posts = (client.post("/v1/read-images", content=bytes(784), headers=headers),) * 1
-            return await asyncio.gather(*posts)
+            return await client.post("/v1/read-images", content=bytes(784), headers=headers)
 
-    (answer,) = asyncio.run(ask())
+    answer = asyncio.run(ask())
     assert answer.status_code == answer.json()["status"] == 500
     assert "nosniff" in answer.headers["x-content-type-options"]
     assert "ZeroDivisionError" in caplog.text
