@@ -8,7 +8,6 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from mnist_classifier.web.app import create_app
 from mnist_classifier.web.settings import Settings
 
-
 for media_type in ("image/bmp", "image/tiff"):
     schemathesis.openapi.media_type(media_type, st.binary())
     schemathesis.serializer(media_type)(lambda context, value: value)

@@ -274,7 +274,8 @@ def test_keyboard_only(open_page, service):
                     const element = document.activeElement;
                     if (element === document.body) return [null, null];
                     const visible = element.closest(".button") ?? element;
-                    return [element.ariaLabel || element.labels?.[0]?.innerText || element.innerText,
+                    const label = element.labels?.[0]?.innerText;
+                    return [element.ariaLabel || label || element.innerText,
                             getComputedStyle(visible).outlineStyle];
                 }"""
             )
@@ -318,9 +319,10 @@ CONTRASTS = """() => {
     const found = [];
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+        const text = walker.currentNode.data.trim();
+        if (!text || !element.checkVisibility()) continue;
         const [a, b] = [light(rgb(getComputedStyle(element).color)), light(ground(element))];
-        found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), walker.currentNode.data.trim()]);
+        found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text]);
     }
     return found;
 }"""

@@ -1,6 +1,7 @@
 // The service's OpenAPI document as a page, with requests that can be sent.
 
 import { paint } from "./examples.js";
+import { pngOf } from "./pixels.js";
 
 const LONGEST = 4000;
 
@@ -51,7 +52,7 @@ function form(path, method, route, output) {
     parts.push(element("label", {}, "A picture, or the example: ", file));
     body = async () => {
       if (file.files.length) return { type: "application/octet-stream", body: file.files[0] };
-      return { type: "image/png", body: await new Promise((resolve) => paint().toBlob(resolve)) };
+      return { type: "image/png", body: pngOf(paint()) };
     };
   }
   const button = element("button", { type: "button", textContent: "Send" });

@@ -1,5 +1,7 @@
 // Strokes of a pen, or a picture, on a paper of 640 × 480 units.
 
+import { pngOf } from "./pixels.js";
+
 export const WIDTH = 640;
 export const HEIGHT = 480;
 
@@ -97,7 +99,7 @@ export class Drawing {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, WIDTH, HEIGHT);
     drawStrokes(context, this.strokes, "#000");
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    return pngOf(canvas);
   }
 
   render() {

@@ -1,6 +1,7 @@
 // Example pictures, written by a few strokes on paper, a blackboard, a note.
 
 import { drawStrokes } from "./drawing.js";
+import { pngOf } from "./pixels.js";
 
 // Points on a grid 100 wide and 140 high.
 const STROKES = {
@@ -38,7 +39,7 @@ export function showExamples(element, open) {
     const button = Object.assign(document.createElement("button"), { type: "button", title: example.name });
     button.setAttribute("aria-label", `Example: ${example.name}`);
     button.append(canvas);
-    button.addEventListener("click", () => canvas.toBlob((blob) => open(blob, example.name)));
+    button.addEventListener("click", () => open(pngOf(canvas), example.name));
     element.append(button);
   }
 }

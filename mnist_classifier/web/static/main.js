@@ -38,7 +38,7 @@ async function read() {
   }
   const { picture } = drawing;
   try {
-    const body = picture ? picture.file : await drawing.toPng();
+    const body = picture ? picture.file : drawing.toPng();
     const answer = await call("v1/read?images=true", body, picture ? "application/octet-stream" : "image/png");
     // An answer is shown while drawing goes on, unless something else lies there by now.
     if (!drawing.empty && drawing.picture === picture) show(answer);

@@ -1,10 +1,15 @@
-// Images of 28 × 28 pixels.
+// Bytes and pixels: base64, PNG, images of 28 × 28.
 
 const SIDE = 28;
 
 /** Return the bytes that base64 stands for. */
 export function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+/** Return a canvas as a PNG, at once: `toBlob` waits until the browser has nothing else to do. */
+export function pngOf(canvas) {
+  return new Blob([bytesOf(canvas.toDataURL("image/png").split(",")[1])], { type: "image/png" });
 }
 
 /** Return a canvas; `colour(i)` gives red, green and blue of pixel i. */
