@@ -358,8 +358,8 @@ def test_the_page_for_programs_sends_examples_that_work(open_page, service):
 def test_screenshots(open_page, service, tmp_path, name):
     """They go to the documents where MNIST_SCREENSHOTS is set."""
     options = {
-        "light": {"viewport": {"width": 1200, "height": 860}},
-        "dark": {"viewport": {"width": 1200, "height": 860}, "color_scheme": "dark"},
+        "light": {"viewport": {"width": 1200, "height": 990}},
+        "dark": {"viewport": {"width": 1200, "height": 990}, "color_scheme": "dark"},
         "phone": {
             "viewport": {"width": 360, "height": 740},
             "has_touch": True,

@@ -5,6 +5,9 @@ import { pngOf } from "./pixels.js";
 export const WIDTH = 640;
 export const HEIGHT = 480;
 
+// A pen of so many pixels is wide enough to be read well.
+const PIXELS_OF_PEN = 8;
+
 /** Draw strokes onto a context whose units are the paper's. */
 export function drawStrokes(context, strokes, colour) {
   context.strokeStyle = context.fillStyle = colour;
@@ -33,6 +36,7 @@ export class Drawing {
   #states = [{ strokes: [], picture: null }];
   #stroke = null;
   #pointer = null;
+  #revision = 0;
 
   constructor(stage, canvas, penWidth, changed) {
     this.canvas = canvas;
@@ -61,6 +65,11 @@ export class Drawing {
     return this.strokes.length === 0 && this.picture === null;
   }
 
+  /** A number that grows when what is seen on the paper changes. */
+  get revision() {
+    return this.#revision;
+  }
+
   get canUndo() {
     return this.#states.length > 1;
   }
@@ -80,9 +89,13 @@ export class Drawing {
     if (!this.#stroke && !this.empty) this.#become({ strokes: [], picture: null });
   }
 
-  /** Where the picture lies on the paper, and how many units a pixel of it takes. */
+  /** Where the picture, or the PNG of the strokes, lies on the paper; units for each pixel. */
   get place() {
-    const { bitmap } = this.picture ?? {};
+    if (!this.picture) {
+      const thinnest = Math.min(...this.strokes.map(({ width }) => width));
+      return { x: 0, y: 0, scale: Math.max(1, Math.min(2, thinnest / PIXELS_OF_PEN)) };
+    }
+    const { bitmap } = this.picture;
     if (!bitmap) return { x: 0, y: 0, scale: 1 };
     const scale = Math.min(WIDTH / bitmap.width, HEIGHT / bitmap.height);
     return {
@@ -92,10 +105,13 @@ export class Drawing {
     };
   }
 
-  /** Return what is drawn as a PNG, dark on white. */
+  /** Return what is drawn as a PNG, dark on white, no larger than the pen makes it worth. */
   toPng() {
-    const canvas = Object.assign(document.createElement("canvas"), { width: WIDTH, height: HEIGHT });
+    const { scale } = this.place;
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: WIDTH / scale, height: HEIGHT / scale });
     const context = canvas.getContext("2d", { alpha: false });
+    context.scale(1 / scale, 1 / scale);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, WIDTH, HEIGHT);
     drawStrokes(context, this.strokes, "#000");
@@ -120,6 +136,7 @@ export class Drawing {
   }
 
   #update() {
+    this.#revision += 1;
     this.render();
     this.changed();
   }
@@ -143,7 +160,8 @@ export class Drawing {
       if (!this.#stroke || event.pointerId !== this.#pointer) return;
       const { strokes } = this;
       this.#stroke = null;
-      this.#become({ strokes, picture: null });
+      this.#states.push({ strokes, picture: null });
+      this.changed(); // the ink is what it was when the pen moved last
     };
     stage.addEventListener("pointerup", end);
     stage.addEventListener("pointercancel", end);

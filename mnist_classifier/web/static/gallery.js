@@ -38,7 +38,7 @@ function mistakeItem({ index, label, answer, confidence, image }) {
 
 function confusionTable(confusions) {
   const table = document.createElement("table");
-  table.createCaption().textContent = "Rows: what was written. Columns: what was read.";
+  table.createCaption().textContent = "Rows: written. Columns: read.";
   const head = table.createTHead().insertRow();
   head.append(document.createElement("td"), ...confusions.map((_, i) => heading(i, "col")));
   head.firstChild.className = "right";

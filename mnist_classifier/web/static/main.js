@@ -14,6 +14,7 @@ const byId = (id) => document.getElementById(id);
 const reads = new Newest();
 const explanations = new Newest();
 let reading = null;
+let asked = 0; // the revision of the drawing last asked about
 let chosen = 0;
 let explaining = 0;
 
@@ -23,6 +24,8 @@ function changed() {
   byId("hint").hidden = !drawing.empty;
   byId("undo").disabled = !drawing.canUndo;
   byId("clear").disabled = drawing.empty;
+  if (drawing.revision === asked) return;
+  asked = drawing.revision;
   if (drawing.picture) {
     show(null);
     showMessage("Reading …");
@@ -36,12 +39,12 @@ async function read() {
     showMessage("");
     return;
   }
-  const { picture } = drawing;
+  const { picture, place } = drawing;
   try {
     const body = picture ? picture.file : drawing.toPng();
     const answer = await call("v1/read?images=true", body, picture ? "application/octet-stream" : "image/png");
     // An answer is shown while drawing goes on, unless something else lies there by now.
-    if (!drawing.empty && drawing.picture === picture) show(answer);
+    if (!drawing.empty && drawing.picture === picture) show({ ...answer, place });
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     show(null);
@@ -53,20 +56,20 @@ function show(answer) {
   reading = answer;
   chosen = Math.min(chosen, Math.max(0, (answer?.digits.length ?? 0) - 1));
   if (answer) showReading(answer, chosen, choose);
-  showBoxes(answer?.digits ?? []);
+  showBoxes();
   clearTimeout(explaining);
   byId("why").hidden ||= !answer?.digits.length;
   if (answer?.digits.length) explaining = setTimeout(() => explanations.run(showWhy), EXPLAIN_AFTER_MS);
 }
 
-function showBoxes(digits) {
-  drawBoxes(byId("boxes"), digits, drawing.place, chosen);
+function showBoxes() {
+  drawBoxes(byId("boxes"), reading?.digits ?? [], reading?.place, chosen);
 }
 
 function choose(i) {
   chosen = i;
   showReading(reading, chosen, choose);
-  showBoxes(reading.digits);
+  showBoxes();
   byId("digits").children[i].firstChild.focus();
   explanations.run(showWhy);
 }
@@ -123,7 +126,7 @@ addEventListener("drop", (event) => {
   byId("stage").classList.remove("dropping");
   openFirst(event.dataTransfer.files);
 });
-new ResizeObserver(() => showBoxes(reading?.digits ?? [])).observe(byId("stage"));
+new ResizeObserver(showBoxes).observe(byId("stage"));
 onLost((lost) => {
   byId("notice").hidden = !lost;
   byId("notice").textContent = lost

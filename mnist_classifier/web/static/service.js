@@ -70,9 +70,4 @@ export class Newest {
       this.#busy = false;
     }
   }
-
-  /** Whether something newer waits: what was just learned is old already. */
-  get outdated() {
-    return this.#next !== null;
-  }
 }
