@@ -63,6 +63,7 @@ def serve(
 
     require("web", "fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is damaged, the answer says
+    from mnist_classifier.learn.idx import load_test_part
     from mnist_classifier.read.model import Model
     from mnist_classifier.web.server import listen
     from mnist_classifier.web.server import serve as run
@@ -80,7 +81,10 @@ def serve(
         threads=max(1, (os.cpu_count() or 1) // workers),
         cors_origins=tuple(cors_origin or ()),
     )
-    Model(model)  # a mistake in it is told before a port is taken
+    # Mistakes in files are told before a port is taken.
+    Model(model)
+    if data_dir is not None:
+        load_test_part(data_dir)
     with listen(host, port) as listener:
         name = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends)")

@@ -1,4 +1,4 @@
-"""Connections on which a request's headers must arrive in time."""
+"""Connections on which a request's headers must be few, and arrive in time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mnist_classifier.web import problems
 
+_MOST_HEADER_BYTES = 65_536
 
-class TimedProtocol(HttpToolsProtocol):
+
+class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which by itself waits for headers, or for a body to end, for ever.
 
     A connection is closed that has brought no whole headers so many seconds after it was opened,
-    or after the first byte that follows an answer.
+    or after the first byte that follows an answer; or that brings headers without end.
     """
 
     def __init__(self, *, seconds: float, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
         self._seconds = seconds
         self._timer: TimerHandle | None = None
+        self._header_bytes = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Start to wait for headers."""
@@ -31,6 +34,10 @@ class TimedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._timer is None and (self.cycle is None or self.cycle.response_complete):
             self._wait()
+        if self._timer is not None:
+            self._header_bytes += len(data)
+            if self._header_bytes > _MOST_HEADER_BYTES and not self.transport.is_closing():
+                self._refuse(431, f"more than {_MOST_HEADER_BYTES:,} bytes of headers")
 
     def on_headers_complete(self) -> None:
         """Wait no more."""
@@ -44,9 +51,12 @@ class TimedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the shape of every error."""
-        body = problems.document(400, msg)
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        body = problems.document(status, detail)
         self.transport.write(
-            STATUS_LINE[400]
+            STATUS_LINE[status]
             + b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             % (problems.MEDIA_TYPE.encode(), len(body))
             + body
@@ -61,3 +71,4 @@ class TimedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._header_bytes = 0

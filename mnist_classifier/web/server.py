@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from functools import partial
@@ -49,7 +50,7 @@ def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
 
             os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory())
         # uvicorn ends by raising again the signal that stopped it; SIGTERM is an end like any.
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         config = _config(settings, workers)
         if workers > 1:
             Multiprocess(config, sockets=[listener]).run()
@@ -58,9 +59,9 @@ def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
 
 
 def _config(settings: Settings, workers: int) -> Config:
-    from mnist_classifier.web.connections import TimedProtocol
+    from mnist_classifier.web.connections import BoundedProtocol
 
-    protocol: Any = partial(TimedProtocol, seconds=settings.timeout)
+    protocol: Any = partial(BoundedProtocol, seconds=settings.timeout)
     return Config(
         partial(_application, settings),
         factory=True,

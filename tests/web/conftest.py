@@ -1,5 +1,6 @@
 """A service as a process of its own, on a free port."""
 
+import json
 import os
 import signal
 import socket
@@ -8,7 +9,10 @@ import sys
 from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
 import pytest
+
+from tests.conftest import ROOT, write_idx_folder
 
 
 class Service:
@@ -61,6 +65,26 @@ def serve():
     for each in running:
         if each.process.poll() is None:
             each.stop()
+
+
+MISTAKES = (
+    {"index": 13, "label": 3, "answer": 5, "confidence": 0.9},
+    {"index": 14, "label": 9, "answer": 4, "confidence": 0.8},
+)
+
+
+@pytest.fixture
+def with_mistakes(serve, tmp_path, reader):
+    """A service whose model's card lists mistakes, with a folder of test images."""
+    onnx = pytest.importorskip("onnx")
+    confusions = np.zeros((10, 10), int)
+    confusions[[3, 9], [5, 4]] = 1
+    card = {"test_size": 50, "confusions": confusions.tolist(), "mistakes": MISTAKES}
+    model = onnx.load(ROOT / "mnist_classifier/read/pretrained/digits.onnx")
+    model.metadata_props[0].value = json.dumps({**reader.model.card, **card})
+    onnx.save(model, tmp_path / "model.onnx")
+    folder = write_idx_folder(tmp_path / "data")
+    return serve("--model", tmp_path / "model.onnx", "--data-dir", folder)
 
 
 @pytest.fixture(scope="session")

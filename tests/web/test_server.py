@@ -136,9 +136,10 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(serve, workers):
     service = serve("--workers", workers)
+    service.client.get("/healthz")
     with service.connect() as connection:
         connection.sendall(HEAD)
-        time.sleep(0.3 if workers == 1 else 3)  # until a worker has taken it
+        time.sleep(0.3)  # until a worker has taken it
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         connection.sendall(PICTURE)
@@ -146,6 +147,10 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(serve, workers):
     assert (status, answer["text"]) == (200, "42")
     _, errors = service.process.communicate(timeout=30)
     assert (service.process.returncode, errors) == (0, "")
+
+
+def test_sigterm_while_it_starts_ends_it_too(serve):
+    assert serve().stop() == (0, "")
 
 
 def test_the_numbers_of_all_workers_are_counted(serve):
@@ -162,16 +167,33 @@ def test_ctrl_c_leaves_with_130(serve):
     assert service.stop(signal.SIGINT) == (130, "interrupted\n")
 
 
-def test_a_port_in_use_is_one_line(serve):
+def test_headers_without_end_are_refused(serve):
     service = serve()
-    done = subprocess.run(
-        [sys.executable, "-m", "mnist_classifier", "serve", "--port", str(service.port)],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert f"cannot listen on 127.0.0.1, port {service.port}" in done.stderr
-    assert done.stderr.count("\n") == 1
+    with service.connect() as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(HEAD[:-2])
+        for _ in range(20):
+            connection.sendall(b"X-More: " + 5000 * b"x" + b"\r\n")
+        assert answer_on(connection)[0] == 431
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_mistakes_at_the_start_are_one_line_and_exit_code_2(serve, tmp_path):
+    port = str(serve().port)
+    for arguments, says in (
+        (["--port", port], f"cannot listen on 127.0.0.1, port {port}"),
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--model", tmp_path / "none.onnx"], "cannot read"),
+        (["--data-dir", tmp_path], "has no test images"),
+        (["--timeout", "0"], "timeout is 0.0; expected seconds"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "mnist_classifier", "serve", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2, arguments
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_the_server_loads_neither_tensorflow_nor_keras():

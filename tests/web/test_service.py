@@ -11,8 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT, small_arrays, write_idx_folder
+from tests.conftest import ROOT, small_arrays
 from tests.read.drawing import png, write
+from tests.web.conftest import MISTAKES
 
 PNG = {"Content-Type": "image/png"}
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
@@ -114,26 +115,19 @@ def test_an_explanation_of_answer_and_second_choice(client):
     check_problem(client.post("/v1/explain", content=two, headers=BYTES), 422)
 
 
-def test_the_gallery_shows_images_where_there_are_some(serve, tmp_path, reader):
-    """A model whose card lists mistakes, and a folder with the images that it speaks of."""
-    onnx = pytest.importorskip("onnx")
-    arrays = small_arrays()
-    folder = write_idx_folder(tmp_path / "data", arrays)
-    card = {
-        **reader.model.card,
-        "test_size": 50,
-        "confusions": np.eye(10, dtype=int).tolist(),
-        "mistakes": [{"index": 13, "label": 3, "answer": 5, "confidence": 0.9}],
-    }
-    model = onnx.load(ROOT / "mnist_classifier/read/pretrained/digits.onnx")
-    model.metadata_props[0].value = json.dumps(card)
-    onnx.save(model, tmp_path / "model.onnx")
-    started = serve("--model", tmp_path / "model.onnx", "--data-dir", folder)
-    gallery = started.client.get("/v1/gallery").json()
-    assert gallery["confusions"] == card["confusions"]
-    assert base64.b64decode(gallery["mistakes"][0]["image"]) == arrays[2][13].tobytes()
-    alone = serve("--model", tmp_path / "model.onnx").client.get("/v1/gallery").json()
-    assert alone["mistakes"] == [{**card["mistakes"][0], "image": None}]
+def test_the_gallery_shows_images_where_they_are_those_of_the_card(with_mistakes):
+    gallery = with_mistakes.client.get("/v1/gallery").json()
+    assert gallery["confusions"][3][5] == 1
+    images = [mistake.pop("image") for mistake in gallery["mistakes"]]
+    assert base64.b64decode(images[0]) == small_arrays()[2][13].tobytes()
+    assert images[1] is None  # the card says 9, the folder 4
+    assert gallery["mistakes"] == list(MISTAKES)
+
+
+def test_without_images_the_gallery_has_what_the_card_says(client, reader):
+    gallery = client.get("/v1/gallery").json()
+    assert gallery["test_accuracy"] == reader.model.card["test_accuracy"]
+    assert all(mistake["image"] is None for mistake in gallery["mistakes"])
 
 
 def test_health_metrics_and_openapi(client):

@@ -44,12 +44,10 @@ function card({ label, confidence, probabilities, image }, chosen, choose) {
   const button = Object.assign(document.createElement("button"), { type: "button", onclick: choose });
   button.setAttribute("aria-pressed", chosen);
   button.setAttribute("aria-label", `${label}, ${percent(confidence)} sure; show why`);
-  const name = Object.assign(document.createElement("div"), { className: "of" });
   const digit = Object.assign(document.createElement("b"), { textContent: label });
-  name.append(digit, Object.assign(document.createElement("span"), { textContent: percent(confidence) }));
-  button.append(greyPixels("What the network was given, 28×28 pixels", bytesOf(image)), bars(probabilities, label), name);
-  const item = document.createElement("li");
-  item.append(button);
+  button.append(digit, Object.assign(document.createElement("span"), { textContent: percent(confidence) }));
+  const item = Object.assign(document.createElement("li"), { className: chosen ? "chosen" : "" });
+  item.append(greyPixels("What the network was given, 28×28 pixels", bytesOf(image)), bars(probabilities, label), button);
   return item;
 }
 

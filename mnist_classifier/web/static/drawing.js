@@ -56,7 +56,7 @@ export class Drawing {
     return this.#stroke ? [...this.#state.strokes, this.#stroke] : this.#state.strokes;
   }
 
-  /** The picture that is shown: its file, name and bitmap; or null. */
+  /** The picture that is shown: its file and its bitmap, if the browser has one; or null. */
   get picture() {
     return this.#stroke ? null : this.#state.picture;
   }

@@ -9,7 +9,6 @@ import { showGallery } from "./gallery.js";
 import { call, Newest, onLost, ServiceError } from "./service.js";
 
 const EXPLAIN_AFTER_MS = 250;
-const NO_PICTURE = "Not a picture";
 const byId = (id) => document.getElementById(id);
 const reads = new Newest();
 const explanations = new Newest();
@@ -48,7 +47,7 @@ async function read() {
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     show(null);
-    showMessage(NO_PICTURE, error.message);
+    showMessage("Not read", error.message);
   }
 }
 
@@ -70,7 +69,7 @@ function choose(i) {
   chosen = i;
   showReading(reading, chosen, choose);
   showBoxes();
-  byId("digits").children[i].firstChild.focus();
+  byId("digits").children[i].querySelector("button").focus();
   explanations.run(showWhy);
 }
 
@@ -85,14 +84,14 @@ async function showWhy() {
 
 /** Show and read a file or blob, if it can be a picture. */
 async function open(file, name = file.name) {
-  if (file.type && !file.type.startsWith("image/")) {
-    show(null);
-    showMessage(NO_PICTURE, `${name} is ${file.type}. Drop a photo or a scan: PNG, JPEG, WebP, GIF, BMP or TIFF.`);
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (bitmap || file.type === "image/tiff") { // which the service reads, and few browsers show
+    drawing.show({ file, bitmap });
     return;
   }
-  // What the browser cannot show, such as TIFF, the service may still read.
-  const bitmap = await createImageBitmap(file).catch(() => null);
-  drawing.show({ file, name, bitmap });
+  show(null);
+  const problem = file.type.startsWith("image/") ? "is damaged" : `is ${file.type || "of no known type"}`;
+  showMessage("Not a picture", `${name} ${problem}. Take a photo or a scan: PNG, JPEG, WebP, GIF, BMP or TIFF.`);
 }
 
 function openFirst(files) {
