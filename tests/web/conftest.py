@@ -63,6 +63,7 @@ def serve():
 
     yield start
     for each in running:
+        each.client.close()
         if each.process.poll() is None:
             each.stop()
 
