@@ -31,6 +31,10 @@ class PictureError(MnistError):
     """A picture or array cannot be read as one."""
 
 
+class PictureTooLargeError(PictureError):
+    """A picture has more pixels than are allowed."""
+
+
 class ModelError(MnistError):
     """A model file is damaged, or is not one that reads digits."""
 

@@ -13,6 +13,7 @@ from mnist_classifier.cli.compare import compare
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
+from mnist_classifier.cli.serve import serve
 from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
 
@@ -37,6 +38,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(export)
 app.command()(read)
+app.command()(serve)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoReturn:

@@ -158,22 +158,10 @@ def _confidence(reading: Reading) -> float:
 def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
     import json
 
-    digits = [
-        {
-            "label": digit.label,
-            "confidence": round(digit.confidence, 6),
-            "probabilities": [round(float(p), 6) for p in digit.probabilities],
-            "box": list(digit.box),
-        }
-        for digit in (reading.digits if reading else ())
-    ]
-    outcome = {
-        "picture": name,
-        "text": reading.text if reading else "",
-        "digits": digits,
-        "refused": reading.refused if reading else None,
-        "error": error,
-    }
+    from mnist_classifier.read.reader import Reading
+
+    known = reading or Reading("", (), None)
+    outcome = {"picture": name, **known.as_json(), "error": error}
     typer.echo(json.dumps(outcome, ensure_ascii=False))
 
 

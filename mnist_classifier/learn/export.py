@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float32]
 CARD_KEY = "mnist_classifier.card"
 BATCH_SIZES = (1, 7, 1000)
 TOLERANCE = 1e-5
+SHOWN_MISTAKES = 24
+"""The most mistakes that a card lists."""
 REFUSED_SHARE = 0.001
 """The share of deformed validation images that a model's own threshold refuses."""
 
@@ -120,6 +122,40 @@ def calibrate(
         "digit_probability" if knows_nondigits else "confidence",
         float(f"{threshold:.3g}"),
     )
+
+
+def judge_test_set(
+    probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
+) -> dict[str, Any]:
+    """Return what the card says of the test set: confusions, and the mistakes surest of.
+
+    Nothing is chosen by it.
+
+    Args:
+        probabilities: Shape ``(n, 10)``, of test images.
+        labels: Shape ``(n,)``, 0 to 9.
+
+    Returns:
+        ``confusions``: 10 rows (labels) of 10 counts (answers); ``mistakes``: at most
+        `SHOWN_MISTAKES`, each with the test image's index, label, answer and confidence.
+    """
+    answers, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    confusions = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(confusions, (labels, answers), 1)
+    wrong = np.flatnonzero(answers != labels)
+    worst = wrong[np.argsort(-confidences[wrong], kind="stable")][:SHOWN_MISTAKES]
+    return {
+        "confusions": confusions.tolist(),
+        "mistakes": [
+            {
+                "index": int(i),
+                "label": int(labels[i]),
+                "answer": int(answers[i]),
+                "confidence": round(float(confidences[i]), 4),
+            }
+            for i in worst
+        ],
+    }
 
 
 def to_onnx(network: keras.Model, card: Mapping[str, Any]) -> bytes:
@@ -319,7 +355,8 @@ def export_run(
     if data_dir is None and config.get("data_dir"):
         data_dir = Path(config["data_dir"])
     dataset = load_dataset(name if name in NAMES else None, data_dir)
-    validation = prepare(dataset, int(config["seed"])).validation
+    splits = prepare(dataset, int(config["seed"]))
+    validation, test = splits.validation, splits.test
     images = validation.x.reshape(-1, SIDE, SIDE)
     logits = predict_logits(network, images)
     generator = np.random.default_rng(int(config["seed"]))
@@ -351,6 +388,12 @@ def export_run(
             )
             if key in metrics
         },
+        **judge_test_set(
+            _softmax(
+                predict_logits(network, test.x.reshape(-1, SIDE, SIDE)) / calibration.temperature
+            ),
+            test.labels,
+        ),
     }
     content = to_onnx(network, card)
     difference = prove_agreement(network, content, images)

@@ -58,6 +58,13 @@ def load_folder(path: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     return train, test
 
 
+def load_test_part(path: Path) -> tuple[Array, Array]:
+    """Load the test images and labels alone; see `load_folder`."""
+    if path.is_file() or (path / "mnist.npz").is_file():
+        return load_folder(path)[1]
+    return _load_part(path, "test", ("t10k", "test"))
+
+
 def read_idx(path: Path) -> Array:
     """Read one IDX file of integers, gzip-packed or not.
 

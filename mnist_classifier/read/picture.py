@@ -12,7 +12,7 @@ import imagesize
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.errors import PictureError
+from mnist_classifier.errors import PictureError, PictureTooLargeError
 
 BgrImage = npt.NDArray[np.uint8]
 Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
@@ -85,7 +85,7 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
         raise PictureError(f"{name}: empty; expected a picture: save or download it again")
     width, height = _size_from_header(content, name)
     if width * height > max_pixels:
-        raise PictureError(
+        raise PictureTooLargeError(
             f"{name}: {width:,} × {height:,} pixels; expected at most {max_pixels:,} in all: "
             "make it smaller or raise the limit (--max-pixels)"
         )
@@ -162,7 +162,7 @@ def _from_array(array: npt.NDArray[np.generic], max_pixels: int) -> BgrImage:
     if array.size == 0:
         raise PictureError(f"got an empty array of shape {array.shape}; {expected}")
     if array.shape[0] * array.shape[1] > max_pixels:
-        raise PictureError(
+        raise PictureTooLargeError(
             f"got an array of {array.shape[1]:,} × {array.shape[0]:,} pixels; expected at most "
             f"{max_pixels:,} in all: make it smaller or raise the limit (max_pixels)"
         )

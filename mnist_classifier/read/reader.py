@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,22 @@ class Reading:
     """The digits in reading order."""
     refused: str | None
     """Why there is no text, or None."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON can hold: ``text``, ``digits`` and ``refused``."""
+        return {
+            "text": self.text,
+            "digits": [
+                {
+                    "label": digit.label,
+                    "confidence": round(digit.confidence, 6),
+                    "probabilities": [round(float(p), 6) for p in digit.probabilities],
+                    "box": list(digit.box),
+                }
+                for digit in self.digits
+            ],
+            "refused": self.refused,
+        }
 
 
 @dataclass(frozen=True)

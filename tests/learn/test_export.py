@@ -120,6 +120,21 @@ def test_the_threshold_refuses_few_deformed_digits():
     assert (scores < found.threshold).mean() <= 1.5 * export.REFUSED_SHARE
 
 
+def test_the_card_tells_confusions_and_the_mistakes_surest_of():
+    probabilities = np.full((5, 10), 0.01)
+    for row, (answer, confidence) in enumerate([(3, 0.9), (5, 0.7), (5, 0.8), (1, 0.5), (3, 0.6)]):
+        probabilities[row, answer] = confidence
+    told = export.judge_test_set(probabilities, np.array([3, 3, 3, 1, 5]))
+    assert told["mistakes"] == [
+        {"index": 2, "label": 3, "answer": 5, "confidence": 0.8},
+        {"index": 1, "label": 3, "answer": 5, "confidence": 0.7},
+        {"index": 4, "label": 5, "answer": 3, "confidence": 0.6},
+    ]
+    assert told["confusions"][3] == [0, 0, 0, 1, 0, 2, 0, 0, 0, 0]
+    assert sum(map(sum, told["confusions"])) == 5
+    assert json.loads(json.dumps(told)) == told
+
+
 def test_the_saved_network_can_be_loaded_and_exported(tmp_path):
     model = keras.Sequential(reader_layers())
     model.save(tmp_path / "model.keras")

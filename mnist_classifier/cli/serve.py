@@ -1,0 +1,91 @@
+"""``mnist serve``: a page to draw on, and reading digits over HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_classifier.cli import options
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0 for all networks.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A file made by mnist export.", show_default="the shipped model"),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="What scores below is refused as no digit; 0 refuses nothing.",
+            show_default="the model's own",
+        ),
+    ] = None,
+    data_dir: options.DataDir = None,
+    max_body: Annotated[
+        int, typer.Option(min=1, help="The most bytes of a request's body.")
+    ] = 20_000_000,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="The most pixels of a picture.")
+    ] = 50_000_000,
+    max_images: Annotated[
+        int, typer.Option(min=1, help="The most 28×28 images of a request.")
+    ] = 1000,
+    max_in_flight: Annotated[
+        int,
+        typer.Option(min=1, help="The most requests at once in a worker; further ones get 503."),
+    ] = 64,
+    timeout: Annotated[
+        float,
+        typer.Option(help="Seconds for a request's headers, for its body, and for its answer."),
+    ] = 15.0,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Pages of this origin may call the service; can be repeated."),
+    ] = None,
+) -> None:
+    """Open a page to draw digits on; read digits for other programs over HTTP.
+
+    It listens on this machine alone, unless --host says otherwise, and stores nothing that it is
+    sent. With --data-dir, the page's gallery shows MNIST's own images. SIGTERM finishes what is
+    in flight, and leaves with 0.
+    """
+    from mnist_classifier.errors import require
+
+    require("web", "fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is damaged, the answer says
+    from mnist_classifier.learn.idx import load_test_part
+    from mnist_classifier.read.model import Model
+    from mnist_classifier.web.server import listen
+    from mnist_classifier.web.server import serve as run
+    from mnist_classifier.web.settings import Settings
+
+    settings = Settings(
+        model,
+        threshold,
+        data_dir,
+        max_body,
+        max_pixels,
+        max_images,
+        max_in_flight,
+        timeout,
+        threads=max(1, (os.cpu_count() or 1) // workers),
+        cors_origins=tuple(cors_origin or ()),
+    )
+    # Mistakes in files are told before a port is taken.
+    Model(model)
+    if data_dir is not None:
+        load_test_part(data_dir)
+    with listen(host, port) as listener:
+        name = f"[{host}]" if ":" in host else host
+        typer.echo(f"http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends)")
+        run(settings, listener, workers)

@@ -1,0 +1,130 @@
+"""The service's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+from starlette.responses import FileResponse, Response
+
+from mnist_classifier.read.explanation import explain
+from mnist_classifier.web import bodies, openapi
+from mnist_classifier.web.edge import InFlight
+from mnist_classifier.web.gallery import gallery
+from mnist_classifier.web.judging import Images, Judge
+from mnist_classifier.web.metrics import Metrics
+from mnist_classifier.web.problems import ProblemError
+from mnist_classifier.web.settings import Settings
+
+PAGES = Path(__file__).with_name("static")
+
+Result = TypeVar("Result")
+
+
+def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metrics) -> APIRouter:
+    """Return the routes of a service."""
+    router = APIRouter()
+    card = judge.reader.model.card
+
+    async def in_time(answer: Awaitable[Result]) -> Result:
+        try:
+            return await asyncio.wait_for(answer, settings.timeout)
+        except asyncio.TimeoutError as error:
+            detail = f"no answer within {settings.timeout:g} seconds; come again, or send less"
+            raise ProblemError(503, detail) from error
+
+    @router.post("/v1/read", **openapi.READ)
+    async def read(
+        request: Request,
+        images: Annotated[bool, Query(description="Add to each digit the image judged.")] = False,
+    ) -> Response:
+        picture, name = await bodies.read_picture(request, settings)
+        reading = await in_time(judge.read(picture))
+        answer = {"picture": name, **reading.as_json(), "error": None}
+        if images:
+            for fields, digit in zip(answer["digits"], reading.digits, strict=True):
+                fields["image"] = _base64(np.round(digit.image * 255).astype(np.uint8))
+        return _json(answer)
+
+    @router.post("/v1/read-images", **openapi.READ_IMAGES)
+    async def read_images(
+        request: Request,
+        probabilities: Annotated[bool, Query(description="Add all ten of each image.")] = False,
+    ) -> Response:
+        images = await bodies.read_images(request, settings)
+        judged = await in_time(judge.judge(images))
+        answer = {
+            "labels": judged.labels.tolist(),
+            "confidences": _rounded(judged.confidences),
+            "accepted": judged.accepted.tolist(),
+        }
+        if probabilities:
+            answer["probabilities"] = _rounded(judged.probabilities)
+        return _json(answer)
+
+    @router.post("/v1/explain", **openapi.EXPLAIN)
+    async def explain_image(request: Request) -> Response:
+        images = await bodies.read_images(request, settings)
+        if len(images) != 1:
+            raise ProblemError(422, f"got {len(images)} images; expected one, of 784 bytes")
+        return _json(await in_time(judge.run(lambda: _explained(judge, images))))
+
+    @router.get("/v1/gallery", **openapi.GALLERY)
+    async def show_gallery() -> Response:
+        return _json(await in_time(judge.run(lambda: gallery(card, settings.data_dir))))
+
+    @router.get("/healthz", **openapi.HEALTH)
+    async def healthz() -> Response:
+        return _json({"status": "ok"})
+
+    @router.get("/readyz", **openapi.READY)
+    async def readyz() -> Response:
+        if in_flight.full:
+            raise ProblemError(503, f"{in_flight.now} requests are in flight, the most allowed")
+        return _json({"status": "ready"})
+
+    @router.get("/metrics", **openapi.METRICS)
+    async def show_metrics() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    for path, file in (("/", "index.html"), ("/docs", "docs.html")):
+        router.add_api_route(path, _page(PAGES / file), include_in_schema=False)
+    return router
+
+
+def _page(file: Path) -> Any:
+    async def page() -> FileResponse:
+        return FileResponse(file)
+
+    return page
+
+
+def _explained(judge: Judge, images: Images) -> dict[str, Any]:
+    judged = judge.reader.read_images(images)
+    labels = np.argsort(judged.probabilities[0])[::-1][:2].tolist()
+    evidence = explain(judge.reader.model, images[0].astype(np.float32) / 255, labels)
+    return {
+        "method": "occlusion, 5×5 pixels (Zeiler and Fergus 2014)",
+        "unit": "log-odds, in nats",
+        "labels": labels,
+        "probabilities": _rounded(judged.probabilities[0, labels]),
+        "evidence": np.round(evidence, 4).astype(np.float64).round(4).tolist(),
+    }
+
+
+def _rounded(values: Any) -> Any:
+    return values.astype(np.float64).round(6).tolist()
+
+
+def _base64(image: Images) -> str:
+    return base64.b64encode(image.tobytes()).decode()
+
+
+def _json(answer: object) -> Response:
+    return Response(json.dumps(answer, ensure_ascii=False), media_type="application/json")

@@ -1,0 +1,67 @@
+"""The application: the page and the service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+
+from mnist_classifier import __version__
+from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.web import openapi, problems
+from mnist_classifier.web.api import PAGES, routes
+from mnist_classifier.web.edge import Edge, InFlight
+from mnist_classifier.web.judging import Judge
+from mnist_classifier.web.metrics import Metrics
+from mnist_classifier.web.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the ASGI application of one worker.
+
+    Args:
+        settings: Limits, model and threads.
+
+    Raises:
+        ModelError: The model file is missing or damaged.
+        SettingsError: A setting is out of range.
+    """
+    reader = DigitReader(
+        settings.model,
+        threshold=settings.threshold,
+        max_pixels=settings.max_pixels,
+        threads=settings.threads,
+    )
+    judge = Judge(reader, settings.threads)
+    in_flight, metrics = InFlight(settings.max_in_flight), Metrics()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        judge.close()
+
+    app = FastAPI(
+        title="MNIST classifier",
+        version=__version__,
+        description=openapi.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    router = routes(settings, judge, in_flight, metrics)
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=PAGES))
+    problems.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type"],
+        )
+    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
+    app.add_middleware(Edge, in_flight=in_flight, metrics=metrics, paths=paths)
+    return app

@@ -1,0 +1,158 @@
+"""What a request brings: a picture, or many 28×28 images; bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+
+import anyio
+import numpy as np
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from mnist_classifier.normalisation import SIDE
+from mnist_classifier.web.judging import Images
+from mnist_classifier.web.problems import ProblemError
+from mnist_classifier.web.settings import Settings
+
+BYTES = "application/octet-stream"
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+PICTURES = (
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "image/bmp",
+    "image/gif",
+    "image/tiff",
+)
+_PIXELS = SIDE * SIDE
+
+
+class _InMemory(MultiPartParser):
+    """Starlette's parser, which otherwise writes large files to the disk."""
+
+    spool_max_size = 2**62
+
+
+async def read_picture(request: Request, settings: Settings) -> tuple[bytes, str | None]:
+    """Return a picture file's bytes, and its name if it came in a form.
+
+    Raises:
+        ProblemError: Something else came.
+    """
+    kind = _kind(request)
+    if kind == MULTIPART:
+        return await _picture_of_form(request, await _read_body(request, settings))
+    if kind.startswith("image/") or kind == BYTES:
+        return await _read_body(request, settings), None
+    raise ProblemError(
+        415,
+        f"got the content type {kind or 'none'}; expected a picture file as the body "
+        f"(image/png, image/jpeg, … or {BYTES}), or {MULTIPART} with one file",
+    )
+
+
+async def read_images(request: Request, settings: Settings) -> Images:
+    """Return images, shape ``(n, 28, 28)``.
+
+    Raises:
+        ProblemError: Something else came, or too many.
+    """
+    kind = _kind(request)
+    if kind not in (BYTES, JSON):
+        raise ProblemError(
+            415,
+            f"got the content type {kind or 'none'}; expected {BYTES} (n × 784 bytes), or {JSON} "
+            'with these bytes in base64: {"images": "…"}',
+        )
+    content = await _read_body(request, settings)
+    if kind == JSON:
+        content = _from_base64(content)
+    if len(content) % _PIXELS or not content:
+        raise ProblemError(
+            422,
+            f"got {len(content):,} bytes; expected n × 784: each image 28×28 bytes, row by row, "
+            "0 paper to 255 ink",
+        )
+    count = len(content) // _PIXELS
+    if count > settings.max_images:
+        raise ProblemError(
+            413,
+            f"got {count:,} images; expected at most {settings.max_images:,}: send several "
+            "requests, or raise the limit (--max-images)",
+        )
+    return np.frombuffer(content, np.uint8).reshape(count, SIDE, SIDE)
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+async def _read_body(request: Request, settings: Settings) -> bytes:
+    """Collect the body, no more bytes and no longer than is allowed."""
+    stated = request.headers.get("content-length", "0")
+    if stated.isdecimal() and int(stated) > settings.max_body:
+        raise _too_large(f"{int(stated):,}", settings)
+    body = bytearray()
+    try:
+        with anyio.fail_after(settings.timeout):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > settings.max_body:
+                    raise _too_large("more", settings)
+    except TimeoutError as error:
+        raise ProblemError(
+            408,
+            f"got {len(body):,} bytes of the body in {settings.timeout:g} seconds; expected all: "
+            "send it faster, or raise the limit (--timeout)",
+        ) from error
+    except ClientDisconnect as error:
+        raise ProblemError(400, "the client left before its request was whole") from error
+    if not body:
+        raise ProblemError(422, "got an empty body; expected a picture or images: see /docs")
+    return bytes(body)
+
+
+def _too_large(got: str, settings: Settings) -> ProblemError:
+    return ProblemError(
+        413,
+        f"got {got} bytes; expected at most {settings.max_body:,}: make the picture smaller, or "
+        "raise the limit (--max-body)",
+    )
+
+
+async def _picture_of_form(request: Request, body: bytes) -> tuple[bytes, str | None]:
+    async def stream() -> AsyncIterator[bytes]:
+        yield body
+
+    expected = "expected multipart/form-data with one file, the picture"
+    try:
+        form = await _InMemory(request.headers, stream(), max_files=1, max_fields=10).parse()  # type: ignore[arg-type]
+    except (MultiPartException, ValueError, KeyError, LookupError) as error:
+        raise ProblemError(400, f"the form is malformed ({error}); {expected}") from error
+    try:
+        for value in form.values():
+            if isinstance(value, UploadFile):
+                return await value.read(), value.filename
+    finally:
+        await form.close()
+    raise ProblemError(422, f"the form has no file; {expected}")
+
+
+def _from_base64(content: bytes) -> bytes:
+    expected = 'expected {"images": "…"}: n × 784 bytes in base64'
+    try:
+        fields = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(400, f"the body is no JSON ({error}); {expected}") from error
+    if not isinstance(fields, dict) or set(fields) != {"images"}:
+        raise ProblemError(422, f"got other JSON; {expected}")
+    if not isinstance(fields["images"], str):
+        raise ProblemError(422, f"images is no string; {expected}")
+    try:
+        return base64.b64decode(fields["images"], validate=True)
+    except ValueError as error:
+        raise ProblemError(422, f"images is no base64 ({error}); {expected}") from error

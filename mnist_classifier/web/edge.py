@@ -1,0 +1,95 @@
+"""What every request passes: the bound on requests in flight, metrics, headers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mnist_classifier.web import problems
+from mnist_classifier.web.metrics import Metrics
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+_BOUNDED = "/v1/"
+
+
+class InFlight:
+    """How many requests are being answered, and how many may be."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.now = most, 0
+
+    @property
+    def full(self) -> bool:
+        """Whether another request would be one too many."""
+        return self.now >= self.most
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(
+        self, app: ASGIApp, in_flight: InFlight, metrics: Metrics, paths: Collection[str]
+    ) -> None:
+        """Wrap an application.
+
+        Args:
+            app: The application.
+            in_flight: Counts the requests below ``/v1/``.
+            metrics: Counts all.
+            paths: The paths that metrics tell apart; others are one.
+        """
+        self._app, self._in_flight, self._metrics, self._paths = app, in_flight, metrics, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_with_headers)
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s failed", scope["method"], scope["path"])
+            if status == 0:
+                failed = problems.response(500, "a fault of the service; its log says more")
+                await failed(scope, receive, send_with_headers)
+        finally:
+            path = scope["path"] if scope["path"] in self._paths else "other"
+            self._metrics.count(scope["method"], path, status, time.perf_counter() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith(_BOUNDED):
+            await self._app(scope, receive, send)
+            return
+        if self._in_flight.full:
+            detail = f"{self._in_flight.most} requests are in flight, the most allowed; come again"
+            await problems.response(503, detail)(scope, receive, send)
+            return
+        self._in_flight.now += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_flight.now -= 1

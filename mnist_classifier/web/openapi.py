@@ -1,0 +1,210 @@
+"""What the service's OpenAPI document says of its routes."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from mnist_classifier.normalisation import SIDE
+from mnist_classifier.web.bodies import BYTES, JSON, MULTIPART, PICTURES
+from mnist_classifier.web.problems import MEDIA_TYPE
+
+DESCRIPTION = """\
+Reads handwritten digits, as `mnist read` does; stores nothing. Every error is a
+[problem document](https://www.rfc-editor.org/rfc/rfc9457)."""
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_LABEL = {"type": "integer", "minimum": 0, "maximum": 9}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_SHARES = {"type": "array", "items": _SHARE, "minItems": 10, "maxItems": 10}
+
+
+def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {**required, **optional},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_TEXT = {"type": "string"}
+_IMAGE = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "description": "28×28 bytes, row by row, 0 paper to 255 ink",
+}
+_PROBLEM = _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT})
+_READING = _object(
+    {
+        "picture": _or_null({**_TEXT, "description": "the file's name, if it came in a form"}),
+        "text": {**_TEXT, "description": "lines parted by a newline; ? is a mark, but no digit"},
+        "digits": _list(
+            _object(
+                {
+                    "label": _LABEL,
+                    "confidence": _SHARE,
+                    "probabilities": _SHARES,
+                    "box": {
+                        **_list({"type": "integer"}),
+                        "minItems": 4,
+                        "maxItems": 4,
+                        "description": "x, y, width, height in the picture's pixels",
+                    },
+                },
+                image=_IMAGE,
+            )
+        ),
+        "refused": _or_null({**_TEXT, "description": "why there is no text"}),
+        "error": {"type": "null"},
+    }
+)
+_JUDGEMENTS = _object(
+    {
+        "labels": _list(_LABEL),
+        "confidences": _list(_SHARE),
+        "accepted": {**_list({"type": "boolean"}), "description": "false: no digit"},
+    },
+    probabilities=_list(_SHARES),
+)
+_EXPLANATION = _object(
+    {
+        "method": _TEXT,
+        "unit": _TEXT,
+        "labels": {**_list(_LABEL), "description": "the answer, and the second choice"},
+        "probabilities": _list(_SHARE),
+        "evidence": {
+            **_list(_list(_list({"type": "number"}))),
+            "description": "28×28 for each label: above 0 where the ink speaks for it",
+        },
+    }
+)
+_COUNT = {"type": "integer", "minimum": 0}
+_GALLERY = _object(
+    {
+        "test_size": _or_null(_COUNT),
+        "test_accuracy": _or_null(_SHARE),
+        "test_accuracy_interval": _or_null(_list(_SHARE)),
+        "confusions": _or_null(
+            {**_list(_list(_COUNT)), "description": "a row a label, a column an answer"}
+        ),
+        "mistakes": _list(
+            _object(
+                {
+                    "index": _COUNT,
+                    "label": _LABEL,
+                    "answer": _LABEL,
+                    "confidence": _SHARE,
+                    "image": _or_null(_IMAGE),
+                }
+            )
+        ),
+    }
+)
+
+
+def _example(count: int) -> dict[str, str]:
+    """Return a request's JSON: a one, and images of nothing at all."""
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    images[0, 4:24, 13:16] = 255
+    return {"images": base64.b64encode(images.tobytes()).decode()}
+
+
+_PROBLEMS = {
+    400: "The body is malformed.",
+    408: "The body took too long to arrive.",
+    413: "Too many bytes, pixels or images.",
+    415: "Another content type is expected.",
+    422: "The body is not what it should be.",
+    503: "Too many requests in flight, or no answer in time: come again.",
+}
+
+
+def _route(
+    summary: str,
+    answer: dict[str, Any],
+    body: dict[str, Any] | None = None,
+    problems: tuple[int, ...] = (),
+    description: str = "",
+) -> dict[str, Any]:
+    problem = {MEDIA_TYPE: {"schema": _PROBLEM}}
+    route: dict[str, Any] = {
+        "summary": summary,
+        "description": description,
+        "response_model": None,
+        "responses": {
+            200: {"description": "The answer.", "content": answer},
+            **{
+                status: {"description": _PROBLEMS[status], "content": problem}
+                for status in problems
+            },
+        },
+    }
+    if body is not None:
+        route["openapi_extra"] = {"requestBody": {"required": True, "content": body}}
+    return route
+
+
+def _as_json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {JSON: {"schema": schema}}
+
+
+_IMAGES_AS_JSON = {
+    "schema": _object({"images": {**_IMAGE, "description": "n × 784 bytes in base64"}})
+}
+
+READ = _route(
+    "Read the digits in a picture",
+    _as_json(_READING),
+    {
+        **dict.fromkeys((*PICTURES, BYTES), _BINARY),
+        MULTIPART: {
+            "schema": {
+                "type": "object",
+                "properties": {"picture": _BINARY["schema"]},
+                "required": ["picture"],
+            }
+        },
+    },
+    tuple(_PROBLEMS),
+    "The picture file is the body, or the one file of a form.\n\n"
+    "    curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8000/v1/read\n"
+    "    curl -F picture=@photo.jpg http://127.0.0.1:8000/v1/read",
+)
+READ_IMAGES = _route(
+    "Judge many images that look like MNIST's",
+    _as_json(_JUDGEMENTS),
+    {
+        BYTES: _BINARY,
+        JSON: {**_IMAGES_AS_JSON, "example": _example(2)},
+    },
+    tuple(_PROBLEMS),
+    "The body is n × 784 bytes: 28×28 an image, row by row, 0 paper to 255 ink.\n\n"
+    "    curl --data-binary @images.bin -H 'Content-Type: application/octet-stream' "
+    "http://127.0.0.1:8000/v1/read-images",
+)
+EXPLAIN = _route(
+    "Tell which ink speaks for a digit",
+    _as_json(_EXPLANATION),
+    {
+        BYTES: _BINARY,
+        JSON: {**_IMAGES_AS_JSON, "example": _example(1)},
+    },
+    tuple(_PROBLEMS),
+    "One image of 784 bytes. The method is occlusion (Zeiler and Fergus 2014).",
+)
+GALLERY = _route("The network's mistakes on MNIST's test set", _as_json(_GALLERY), problems=(503,))
+_STATUS = _as_json(_object({"status": _TEXT}))
+HEALTH = _route("The service lives", _STATUS)
+READY = _route("The service takes requests", _STATUS, problems=(503,))
+METRICS = _route("Numbers for Prometheus", {"text/plain": {"schema": _TEXT}})

@@ -1,0 +1,60 @@
+"""Every error in one shape: problem details for HTTP (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mnist_classifier.errors import PictureError, PictureTooLargeError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """A request that cannot be answered: its status and why, in one line."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
+def document(status: int, detail: str) -> bytes:
+    """Return the JSON that describes a problem."""
+    title = HTTPStatus(status).phrase
+    fields = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer that describes a problem; a 503 says when to come again."""
+    headers = {**(headers or {}), **({"Retry-After": "1"} if status == 503 else {})}
+    return Response(document(status, detail), status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of an application answered in this shape."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_: Request, error: ProblemError) -> Response:
+        return response(error.status, error.detail)
+
+    @app.exception_handler(PictureError)
+    async def _picture(_: Request, error: PictureError) -> Response:
+        return response(413 if isinstance(error, PictureTooLargeError) else 422, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        found = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return response(422, "; ".join(found))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        detail = f"{request.method} {request.url.path}: {error.detail}; see /docs"
+        return response(error.status_code, detail, error.headers)

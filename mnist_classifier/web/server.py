@@ -1,0 +1,84 @@
+"""The server: sockets, workers, signals."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
+
+from mnist_classifier.errors import SettingsError
+from mnist_classifier.web.settings import Settings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket on which the server listens.
+
+    Raises:
+        SettingsError: The address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(
+            f"cannot listen on {host}, port {port}: {reason}; expected an address of this "
+            "machine and a free port: choose another with --host or --port"
+        ) from error
+
+
+def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
+    """Answer requests until a signal ends the server, then finish those in flight.
+
+    Args:
+        settings: What each worker is asked to do.
+        listener: From `listen`.
+        workers: Processes.
+    """
+    with ExitStack() as stack:
+        if workers > 1:
+            from mnist_classifier.web.metrics import SHARED
+
+            os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory())
+        # uvicorn ends by raising again the signal that stopped it; SIGTERM is an end like any.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        config = _config(settings, workers)
+        if workers > 1:
+            Multiprocess(config, sockets=[listener]).run()
+        else:
+            Server(config).run(sockets=[listener])
+
+
+def _config(settings: Settings, workers: int) -> Config:
+    from mnist_classifier.web.connections import BoundedProtocol
+
+    protocol: Any = partial(BoundedProtocol, seconds=settings.timeout)
+    return Config(
+        partial(_application, settings),
+        factory=True,
+        http=protocol,
+        ws="none",
+        workers=workers,
+        proxy_headers=False,
+        server_header=False,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=max(1, round(3 * settings.timeout)),
+    )
+
+
+def _application(settings: Settings) -> Any:
+    from mnist_classifier.web.app import create_app
+
+    # A bad request is the client's affair: it is answered, counted, and not logged.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    return create_app(settings)

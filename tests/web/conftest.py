@@ -1,0 +1,95 @@
+"""A service as a process of its own, on a free port."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT, write_idx_folder
+
+
+class Service:
+    def __init__(self, *arguments, port=0, environment=None):
+        command = [sys.executable, "-m", "mnist_classifier", "serve", "--port", str(port)]
+        self.process = subprocess.Popen(
+            [*command, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(self.process.communicate()[1])
+        self.url = line.split()[0]
+        self.port = urlsplit(self.url).port
+        self.client = httpx.Client(base_url=self.url, timeout=20)
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def stop(self, with_signal=signal.SIGTERM):
+        """End the service; return its exit code and what it wrote to standard error."""
+        self.client.close()
+        self.process.send_signal(with_signal)
+        _, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, errors
+
+
+@pytest.fixture(scope="session")
+def service():
+    """One service for all tests that do it no harm; that is checked at the end."""
+    running = Service()
+    yield running
+    assert running.client.get("/healthz").status_code == 200
+    assert running.stop() == (0, "")
+
+
+@pytest.fixture
+def serve():
+    """Start services with settings of their own."""
+    running = []
+
+    def start(*arguments, **options):
+        running.append(Service(*arguments, **options))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.client.close()
+        if each.process.poll() is None:
+            each.stop()
+
+
+MISTAKES = (
+    {"index": 13, "label": 3, "answer": 5, "confidence": 0.9},
+    {"index": 14, "label": 9, "answer": 4, "confidence": 0.8},
+)
+
+
+@pytest.fixture
+def with_mistakes(serve, tmp_path, reader):
+    """A service whose model's card lists mistakes, with a folder of test images."""
+    onnx = pytest.importorskip("onnx")
+    confusions = np.zeros((10, 10), int)
+    confusions[[3, 9], [5, 4]] = 1
+    card = {"test_size": 50, "confusions": confusions.tolist(), "mistakes": MISTAKES}
+    model = onnx.load(ROOT / "mnist_classifier/read/pretrained/digits.onnx")
+    model.metadata_props[0].value = json.dumps({**reader.model.card, **card})
+    onnx.save(model, tmp_path / "model.onnx")
+    folder = write_idx_folder(tmp_path / "data")
+    return serve("--model", tmp_path / "model.onnx", "--data-dir", folder)
+
+
+@pytest.fixture(scope="session")
+def reader():
+    from mnist_classifier import DigitReader
+
+    return DigitReader()

@@ -1,0 +1,233 @@
+"""Limits of time and number, signals, workers: with real sockets and processes."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import numpy as np
+import pytest
+
+from mnist_classifier.errors import SettingsError
+from mnist_classifier.web.settings import Settings
+from tests.read.drawing import png, write
+
+PICTURE = png(write("42"))
+PNG = {"Content-Type": "image/png"}
+HEAD = (
+    "POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    f"Content-Length: {len(PICTURE)}\r\n\r\n"
+).encode()
+
+
+def answer_on(connection):
+    """Return status, headers and JSON of the answer that a socket brings."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536) or pytest.fail("closed without an answer")
+    head, body = received.split(b"\r\n\r\n", 1)
+    status, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += connection.recv(65536)
+    return int(status.split()[1]), headers, json.loads(body)
+
+
+def test_more_requests_than_allowed_are_told_at_once_to_come_again(serve):
+    service = serve("--max-in-flight", 2)
+    slow = [service.connect() for _ in range(2)]
+    for connection in slow:
+        connection.sendall(HEAD)
+    while service.client.get("/readyz").status_code == 200:
+        time.sleep(0.01)
+    refused = service.client.post("/v1/read", content=PICTURE, headers=PNG)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json()["status"] == 503
+    assert service.client.get("/healthz").status_code == 200
+    for connection in slow:
+        connection.sendall(PICTURE)
+        assert answer_on(connection)[0] == 200
+        connection.close()
+    assert service.client.get("/readyz").status_code == 200
+
+
+def test_slow_clients_are_let_go(serve):
+    service = serve("--timeout", 0.5)
+    silent, slow_headers, slow_body, after = (service.connect() for _ in range(4))
+    slow_headers.sendall(HEAD[:40])
+    slow_body.sendall(HEAD + PICTURE[:50])
+    after.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer_on(after)[0] == 200
+
+    def drip(connection, bytes_, stop):
+        while not stop.wait(0.1):
+            try:
+                connection.sendall(bytes_)
+            except OSError:
+                return
+
+    stop = threading.Event()
+    drips = [
+        threading.Thread(target=drip, args=(connection, bytes_, stop))
+        for connection, bytes_ in ((slow_headers, b"a"), (slow_body, b"a"), (after, b"\r\n"))
+    ]
+    for each in drips:
+        each.start()
+    status, _, problem = answer_on(slow_body)
+    assert status == problem["status"] == 408
+    for connection in (silent, slow_headers, after):
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    stop.set()
+    for each in drips:
+        each.join()
+    for connection in (silent, slow_headers, slow_body, after):
+        connection.close()
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
+    from mnist_classifier.read.reader import DigitReader
+    from mnist_classifier.web.app import create_app
+
+    let_go = threading.Event()
+    monkeypatch.setattr(DigitReader, "read", lambda *_: let_go.wait(10))
+    app = create_app(Settings(timeout=0.1))
+
+    async def ask():
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.post("/v1/read", content=PICTURE, headers=PNG)
+
+    answer = asyncio.run(ask())
+    let_go.set()
+    assert answer.status_code == 503
+    assert "within 0.1 seconds" in answer.json()["detail"]
+
+
+def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatch, caplog):
+    from mnist_classifier.read.reader import DigitReader
+    from mnist_classifier.web.app import create_app
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(DigitReader, "read_images", fail)
+    app = create_app(Settings())
+
+    async def ask():
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            headers = {"Content-Type": "application/octet-stream"}
+            return await client.post("/v1/read-images", content=bytes(784), headers=headers)
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == answer.json()["status"] == 500
+    assert "nosniff" in answer.headers["x-content-type-options"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(serve, workers):
+    service = serve("--workers", workers)
+    service.client.get("/healthz")
+    with service.connect() as connection:
+        connection.sendall(HEAD)
+        time.sleep(0.3)  # until a worker has taken it
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        connection.sendall(PICTURE)
+        status, _, answer = answer_on(connection)
+    assert (status, answer["text"]) == (200, "42")
+    _, errors = service.process.communicate(timeout=30)
+    assert (service.process.returncode, errors) == (0, "")
+
+
+def test_sigterm_while_it_starts_ends_it_too(serve):
+    assert serve().stop() == (0, "")
+
+
+def test_the_numbers_of_all_workers_are_counted(serve):
+    service = serve("--workers", 2)
+    for _ in range(20):
+        httpx.get(f"{service.url}/healthz", timeout=20)  # each on a connection of its own
+    metrics = service.client.get("/metrics").text
+    assert 'mnist_requests_total{method="GET",path="/healthz",status="200"} 20.0' in metrics
+
+
+def test_ctrl_c_leaves_with_130(serve):
+    service = serve()
+    service.client.get("/healthz")
+    assert service.stop(signal.SIGINT) == (130, "interrupted\n")
+
+
+def test_headers_without_end_are_refused(serve):
+    service = serve()
+    with service.connect() as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(HEAD[:-2])
+        for _ in range(20):
+            connection.sendall(b"X-More: " + 5000 * b"x" + b"\r\n")
+        assert answer_on(connection)[0] == 431
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_mistakes_at_the_start_are_one_line_and_exit_code_2(serve, tmp_path):
+    port = str(serve().port)
+    for arguments, says in (
+        (["--port", port], f"cannot listen on 127.0.0.1, port {port}"),
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--model", tmp_path / "none.onnx"], "cannot read"),
+        (["--data-dir", tmp_path], "has no test images"),
+        (["--timeout", "0"], "timeout is 0.0; expected seconds"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "mnist_classifier", "serve", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2, arguments
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_server_loads_neither_tensorflow_nor_keras():
+    program = (
+        "import sys\n"
+        "from mnist_classifier.web.app import create_app\n"
+        "from mnist_classifier.web.settings import Settings\n"
+        "create_app(Settings()).openapi()\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_body": 0}, {"max_images": -1}, {"timeout": 0}, {"timeout": float("nan")}]
+)
+def test_settings_out_of_range(wrong):
+    with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .*; expected"):
+        Settings(**wrong)
+
+
+def test_images_are_judged_in_the_order_they_came(reader):
+    from mnist_classifier.web.judging import Judge
+
+    judge = Judge(reader, threads=1)
+    rng = np.random.default_rng(0)
+    groups = [rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (1, 300, 2, 1, 1)]
+
+    async def judge_all():
+        return await asyncio.gather(*(judge.judge(group) for group in groups))
+
+    for group, judged in zip(groups, asyncio.run(judge_all()), strict=True):
+        expected = reader.read_images(group)
+        assert judged.labels.tolist() == expected.labels.tolist()
+        assert np.abs(judged.probabilities - expected.probabilities).max() < 1e-5
+    judge.close()
