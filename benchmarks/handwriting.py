@@ -4,7 +4,8 @@ A refused picture counts as wrong. What is no digit is drawn by the benchmark; i
 are printed in fonts that training has not seen. "Letters like digits" are those with a digit's
 shape, such as O, l and S.
 
-    python -m benchmarks.handwriting FOLDER --data-dir DIR [--write PAGE] [--mistakes OUT.png]
+    python -m benchmarks.handwriting FOLDER --data-dir DIR
+        [--write PAGE] [--mistakes OUT.png] [--card PAGE]
 
 FOLDER holds one folder a set of pictures named ``LABEL_anything``; in a set ``numbers`` they are
 named ``TRANSCRIPTION~anything``, where ``_`` is a new line and ``-`` a wide gap.
@@ -302,6 +303,22 @@ LIMITS = (
 )
 
 
+def confusions_and_mistakes(card: dict) -> str:
+    """Return the card's confusions, a row a label and a column an answer, and its mistakes."""
+    counts = table(
+        ["label", *map(str, card["labels"])],
+        [[str(label), *map(str, row)] for label, row in enumerate(card["confusions"])],
+    )
+    surest = table(
+        ["test image", "label", "answer", "confidence"],
+        [
+            [str(m["index"]), str(m["label"]), str(m["answer"]), f"{m['confidence']:.1%}"]
+            for m in card["mistakes"]
+        ],
+    )
+    return f"{counts}\n\n{surest}"
+
+
 def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
     """Write the model card's page, and what was measured into the JSON card of the package."""
     from importlib import resources
@@ -311,11 +328,14 @@ def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
     card |= {"measured": {k: facts[k] for k in ("written", "mnist", "nondigits")}}
     card["limits"] = LIMITS
     path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    inside = json.dumps(reader.model.card, indent=2, ensure_ascii=False)
+    shown = {k: v for k, v in reader.model.card.items() if k not in ("confusions", "mistakes")}
+    inside = json.dumps(shown, indent=2, ensure_ascii=False)
     limits = "\n".join(f"- {limit}" for limit in LIMITS)
     text = (
         f"The network in `mnist_classifier/read/pretrained/digits.onnx`.\n\n{tables(facts)}\n\n"
-        f"## Limits\n\n{limits}\n\n## The card in the file\n\n```json\n{inside}\n```\n"
+        f"## Limits\n\n{limits}\n\n## Confusions and worst mistakes on MNIST's test images\n\n"
+        f"{confusions_and_mistakes(reader.model.card)}\n\n"
+        f"## The card in the file, but for these\n\n```json\n{inside}\n```\n"
     )
     made = "<!-- Made by `python -m benchmarks.handwriting … --card PAGE`; do not edit. -->"
     page.write_text(f"{made}\n# Model card\n\n{text}", "utf-8")
