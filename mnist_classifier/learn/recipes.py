@@ -42,6 +42,8 @@ class Recipe:
             along a cosine (Loshchilov and Hutter, SGDR, 2017).
         warmup: Share of all steps, 0 to 1.
         steps_per_execution: Training steps that Keras runs between two looks at callbacks.
+        label_smoothing: Share of each training target, 0 to 1, that is spread evenly over all
+            classes (Szegedy, Rethinking the Inception architecture, 2016).
     """
 
     name: str
@@ -52,6 +54,7 @@ class Recipe:
     learning_rate: float
     warmup: float
     steps_per_execution: int
+    label_smoothing: float
 
     def adapted(self, train_size: int, epochs: int | None, batch_size: int | None) -> Recipe:
         """Return the recipe for a number of training images and a person's wishes.
@@ -82,10 +85,11 @@ class Recipe:
 DNN = Recipe(
     name="dnn",
     layers=dnn_layers,
-    epochs=7,
+    epochs=6,
     patience=5,
     batch_size=128,
     learning_rate=3e-3,
     warmup=0.1,
     steps_per_execution=32,
+    label_smoothing=0.02,
 )

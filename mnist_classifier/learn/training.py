@@ -82,16 +82,21 @@ def fit(
 ) -> Training:
     """Train with early stopping on validation loss; the best epoch's weights are restored.
 
+    The loss in training is measured against smoothed targets, that in validation against plain
+    ones.
+
     Args:
         model: A compiled network.
-        recipe: Epochs, patience and batch size.
+        recipe: Epochs, patience, batch size and smoothing.
         splits: The images; of the three parts, the test's is not touched.
         targets: The labels of the training and validation parts.
         callbacks: As for `epochs.fit`.
         checkpoints: As for `epochs.fit`.
     """
+    classes = targets.train.shape[1]
+    smoothed = (1 - recipe.label_smoothing) * targets.train + recipe.label_smoothing / classes
     plan = epochs.Plan(
-        images=partial(epochs.shuffled, splits.train.x, targets.train),
+        images=partial(epochs.shuffled, splits.train.x, smoothed),
         validation=(splits.validation.x, targets.validation),
         epochs=recipe.epochs,
         steps=math.ceil(len(splits.train) / recipe.batch_size),

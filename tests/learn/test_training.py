@@ -55,6 +55,19 @@ def test_reported_accuracy_is_argmaxs(splits):
     )
 
 
+def test_smoothed_targets_are_what_training_goes_for(splits):
+    smoothed = replace(RECIPE, epochs=1, learning_rate=0.0, label_smoothing=0.5)
+    model = compiled(smoothed, splits)
+    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
+    training = fit(model, smoothed, splits, encoded(splits))
+    right, wrong = 0.5 + 0.05, 0.05  # half of each target is spread over ten classes
+    by_hand = -sum(y * np.log(0.1) + (1 - y) * np.log(0.9) for y in [right, *[wrong] * 9]) / 10
+    assert training.history["loss"][0] == pytest.approx(by_hand, rel=1e-4)
+    assert training.history["val_loss"][0] == pytest.approx(
+        -(np.log(0.1) + 9 * np.log(0.9)) / 10, rel=1e-4
+    )
+
+
 def test_early_stopping_keeps_the_best_epoch(splits):
     # Validation labels that training contradicts: the first epoch is the best, all later worse.
     wrong = Splits(
