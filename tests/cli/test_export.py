@@ -68,4 +68,7 @@ def test_mistakes_are_one_line_and_exit_code_2(run, tmp_path):
         done = mnist("export", *arguments)
         assert done.returncode == 2, arguments
         assert "Traceback" not in done.stderr
-        assert done.stderr.count("\n") <= 1 or "--help" in done.stderr
+        # TensorFlow before 2.21 writes notes on the processor when a graph is converted.
+        told = [line for line in done.stderr.splitlines() if "0000 00:00:" not in line]
+        told = [line for line in told if not line.startswith("WARNING: All log messages")]
+        assert len(told) <= 1 or "--help" in done.stderr
