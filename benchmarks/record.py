@@ -90,4 +90,5 @@ if __name__ == "__main__":
     try:
         typer.run(main)
     except MnistError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

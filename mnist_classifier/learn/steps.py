@@ -305,7 +305,7 @@ def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: S
     TensorBoard and MLflow, where asked for, are then given it all.
     """
     began = time.perf_counter()
-    with _judging(lesson.console, lesson.quiet) as tell_progress:
+    with _judging(lesson.console, lesson.telling is Telling.RESULT) as tell_progress:
         tell_progress("the temperature")
         temperature = judgement.validation_temperature(model, splits.validation)
         judged = judgement.judge(model, dataset, temperature, lesson.settings.seed, tell_progress)
