@@ -43,7 +43,7 @@ def recorded(path: Path) -> dict[str, Any]:
             "the recipe's own",
         ),
         (
-            series["recipe"] != json.loads(json.dumps(catalogue.named(name).as_json())),
+            series["recipe"] != json.loads(json.dumps(catalogue.BY_NAME[name].as_json())),
             f"a recipe {name} that has changed since",
             "it as it is now",
         ),
@@ -73,11 +73,11 @@ def main(
     ] = None,
 ) -> None:
     """Count what every recipe costs, and record what the series reached."""
-    before = records.load() if records.PATH.exists() else {}
+    before = records.load()
     found = {record["recipe"]["name"]: record for record in map(recorded, series or [])}
     after = {
         name: {
-            **catalogue.cost(catalogue.named(name)),
+            **catalogue.cost(catalogue.BY_NAME[name]),
             "series": found.get(name, before.get(name, {}).get("series")),
         }
         for name in RECIPES

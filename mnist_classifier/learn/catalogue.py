@@ -15,13 +15,8 @@ from mnist_classifier.learn.datasets import Part
 
 Recipe = recipes.Recipe | reader.ReaderRecipe
 
-_RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (recipes.DNN, reader.READER)}
+BY_NAME: dict[str, Recipe] = {recipe.name: recipe for recipe in (recipes.DNN, reader.READER)}
 _COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
-
-
-def named(name: str) -> Recipe:
-    """Return the recipe that one of ``settings.RECIPES`` names."""
-    return _RECIPES[name]
 
 
 def ways(recipe: Recipe) -> ModuleType:
@@ -59,7 +54,7 @@ def multiply_adds(model: keras.Model) -> int:
 
 def deforming() -> list[str]:
     """Return the names of the recipes that deform images while they learn."""
-    return [name for name, recipe in _RECIPES.items() if _deformation(recipe)]
+    return [name for name, recipe in BY_NAME.items() if _deformation(recipe)]
 
 
 def augmented(recipe: Recipe, part: Part, seed: int, epoch: int) -> Images:

@@ -107,7 +107,7 @@ def opened(settings: Settings, seeds: int, dataset: Dataset) -> Iterator[Series]
             f"{seeds:,} seeds from {settings.seed:,} make no sense; expected at least 1, "
             f"and none above {LARGEST_SEED:,}: give another --seeds"
         )
-    config = runs.configuration(settings, catalogue.named(settings.recipe), dataset)
+    config = runs.configuration(settings, catalogue.BY_NAME[settings.recipe], dataset)
     config = json.loads(json.dumps(config))  # as it is when it is read again
     path = folder_of(settings)
     if path:
@@ -194,6 +194,7 @@ def _facts(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "recipe": recipe.pop("name"),
         **{name.replace("_", " "): config[name] for name in _FIXED},
+        "back end": "".join({"tensorflow", "jax", "torch"} & set(config["versions"])),
         "images": f"{config['dataset']} {' '.join(digest[:8] for digest in config['sha256'])}",
         **{f"the recipe's {name.replace('_', ' ')}": value for name, value in recipe.items()},
     }

@@ -138,7 +138,7 @@ def one_hot_encode(splits: Splits) -> Targets:
 def choose_recipe(lesson: Lesson, splits: Splits) -> Recipe:
     """Take the recipe with the epochs and the batch size that suit or were asked."""
     settings = lesson.settings
-    recipe = catalogue.named(settings.recipe)
+    recipe = catalogue.BY_NAME[settings.recipe]
     return recipe.adapted(len(splits.train), settings.epochs, settings.batch_size)
 
 
@@ -332,7 +332,7 @@ def show_augmentation(settings: Settings, console: Console, show: bool) -> None:
             f"the recipe {settings.recipe} deforms no image; expected one that does: give "
             f"--recipe {' or '.join(catalogue.deforming())}"
         )
-    recipe = catalogue.named(settings.recipe)
+    recipe = catalogue.BY_NAME[settings.recipe]
     dataset = datasets.load_dataset(settings.dataset, settings.data_dir)
     _, first = np.unique(dataset.train_labels, return_index=True)
     part = datasets.Part(datasets.scale(dataset.train_images[first]), dataset.train_labels[first])

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 
+import keras
 import pytest
 
 from mnist_classifier.errors import OutputError, RunError, SettingsError
@@ -115,6 +116,9 @@ def test_other_images_another_recipe_and_fewer_seeds_are_refused(dataset, sample
     saved = json.loads(path.read_text())
     path.write_text(json.dumps({**saved, "recipe": {**saved["recipe"], "patience": 2}}))
     with pytest.raises(SettingsError, match="the recipe's patience 2, now 5"):
+        opened(settings, 2, dataset).__enter__()
+    path.write_text(json.dumps({**saved, "versions": {"torch": "2"}}))
+    with pytest.raises(SettingsError, match=f"back end torch, now {keras.config.backend()}"):
         opened(settings, 2, dataset).__enter__()
     path.write_text(json.dumps({"recipe": "dnn"}))
     with pytest.raises(RunError, match=r"series\.json lacks a setting"):
