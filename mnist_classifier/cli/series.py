@@ -28,8 +28,10 @@ def train_series(settings: Settings, seeds: int, console: Console, quiet: bool) 
     details = Console(quiet=True) if quiet else console
     dataset = datasets.load_dataset(settings.dataset, settings.data_dir)
     with series.opened(settings, seeds, dataset) as begun:
-        last = begun.all_seeds()[-1]
-        steps.tell(details, "Series", f"{settings.recipe}, seeds {settings.seed} to {last}")
+        asked = f"seeds {settings.seed} to {begun.all_seeds()[-1]}"
+        if seeds == 1:
+            asked = f"seed {settings.seed}"
+        steps.tell(details, "Series", f"{settings.recipe}, {asked}")
         steps.tell(details, "Images", f"{dataset.name}, from {dataset.source}")
         for seed in begun.all_seeds():
             if not begun.is_finished(seed):
