@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mnist_classifier.learn.progress import Telling
     from mnist_classifier.learn.settings import Settings
 
 
-def learn_digits(settings: Settings, console: Console, quiet: bool, show: bool) -> bool:
+def learn_digits(settings: Settings, console: Console, telling: Telling, show: bool) -> bool:
     """Do it all, step by step; return whether Ctrl-C cut the training short."""
     from mnist_classifier.learn import steps
 
-    with steps.begin(settings, console, quiet, show) as lesson:
+    with steps.begin(settings, console, telling, show) as lesson:
         # 60,000 images to train on and 10,000 for the test, 28×28, grey; one of them to see.
         dataset = steps.load(lesson)
         steps.show_example(lesson, dataset)

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from mnist_classifier.learn.runs import processor
+
 
 def machine(*packages: str) -> dict[str, str | int]:
     """Name the processor, its cores and the versions of Python and ``packages``."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if os.name == "posix" else []
-    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return {
-        "processor": models[0] if models else platform.processor(),
+        "processor": processor(),
         "cores": os.cpu_count() or 0,
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},

@@ -13,6 +13,7 @@ from mnist_classifier.cli.compare import compare
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
+from mnist_classifier.cli.recipes import recipes
 from mnist_classifier.cli.serve import serve
 from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
@@ -34,6 +35,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 app.command()(train)
+app.command()(recipes)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(export)

@@ -21,7 +21,10 @@ def train(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     output: Annotated[
-        Path | None, typer.Option(help="The run folder to make.", show_default="runs/…")
+        Path | None,
+        typer.Option(
+            help="The run folder to make; of a series, also to go on.", show_default="runs/…"
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="The most epochs.", show_default="the recipe's")
@@ -30,9 +33,13 @@ def train(
         int | None, typer.Option(help="Images a training step.", show_default="the recipe's")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
-    recipe: Annotated[
-        str, typer.Option(help="dnn, or reader: the network that mnist read ships.")
-    ] = "dnn",
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Train a series: N seeds, --seed the first.", show_default=False
+        ),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="What is trained; mnist recipes lists them.")] = "dnn",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write logs for TensorBoard in the run folder.")
     ] = False,
@@ -47,8 +54,16 @@ def train(
     ] = False,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Go on with a run that was cut short, as it began."),
+        typer.Option(
+            metavar="RUN", help="Go on with a run or a series that was cut short, as it began."
+        ),
     ] = None,
+    show_augmentation: Annotated[
+        bool,
+        typer.Option(
+            "--show-augmentation", help="Draw how the recipe deforms images; train nothing."
+        ),
+    ] = False,
     show: Annotated[bool, typer.Option(help="Open the figures where there is a display.")] = True,
     quiet: options.Quiet = False,
 ) -> int:
@@ -70,26 +85,49 @@ def train(
         mlflow,
         deterministic,
     )
+    if show_augmentation and (resume or seeds):
+        raise SettingsError(
+            "got --show-augmentation with --resume or --seeds; expected it without them, for "
+            "nothing is trained: leave them out"
+        )
     if resume is not None:
-        settings = _settings_of(resume, settings)
+        settings, seeds = _settings_of(resume, settings, seeds)
     for extra in [name for name in ("tensorboard", "mlflow") if getattr(settings, name)]:
         require(extra, extra)
     options.import_learning(quiet)
+    from mnist_classifier.cli.series import train_series
+    from mnist_classifier.learn import steps
+    from mnist_classifier.learn.progress import Telling
     from mnist_images_classification import learn_digits
 
+    if show_augmentation:
+        steps.show_augmentation(settings, Console(), show)
+        return 0
     signal.signal(signal.SIGTERM, _interrupt)
-    interrupted = learn_digits(settings, Console(), quiet, show)
+    if seeds is not None:
+        interrupted = train_series(settings, seeds, Console(), quiet)
+    else:
+        telling = Telling.RESULT if quiet else Telling.ALL
+        interrupted = learn_digits(settings, Console(), telling, show)
     return 130 if interrupted else 0
 
 
-def _settings_of(run: Path, given: Settings) -> Settings:
+def _settings_of(run: Path, given: Settings, seeds: int | None) -> tuple[Settings, int | None]:
     """Return the settings with which a run goes on: its own, and where its images lie now.
+
+    Args:
+        run: The folder of a run, or of a series.
+        given: What was asked besides.
+        seeds: How many seeds were asked.
+
+    Returns:
+        The settings, and how many seeds a series has; None for a run.
 
     Raises:
         SettingsError: Other settings were given as well.
         RunError: It is no run folder.
     """
-    from mnist_classifier.learn.runs import Run
+    from mnist_classifier.learn.runs import SERIES_FILE, Run
     from mnist_classifier.learn.settings import Settings
 
     if replace(given, data_dir=None) != Settings():
@@ -97,8 +135,16 @@ def _settings_of(run: Path, given: Settings) -> Settings:
             "got --resume with other settings; expected it alone, for a run goes on as it began: "
             "leave the others out"
         )
-    settings = Settings.of_run(run, Run(run).load_json("config.json"))
-    return replace(settings, data_dir=given.data_dir) if given.data_dir else settings
+    is_series = (run / SERIES_FILE).exists()
+    if seeds is not None and not is_series:
+        raise SettingsError(
+            f"{run} is no series; expected one with --seeds: leave it out, or name a series"
+        )
+    config = Run(run).load_json(SERIES_FILE if is_series else "config.json")
+    settings = Settings.of_run(run, config)
+    if given.data_dir:
+        settings = replace(settings, data_dir=given.data_dir)
+    return settings, seeds if seeds is not None else config.get("seeds")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -189,9 +189,12 @@ def prepare(dataset: Dataset, seed: int, validation_share: float = 0.1) -> Split
             random_state=seed,
         )
     except ValueError as error:
+        digits, counts = np.unique(dataset.train_labels, return_counts=True)
         raise DataError(
             f"{dataset.source}: {len(dataset.train_labels):,} training images are too few to "
-            f"split ({error}); expected enough for each digit to be in both parts: add images"
+            f"split, {counts.min()} of the rarest digit; expected at least 2 of each and "
+            f"{int((len(digits) - 1) / validation_share) + 1} in all, so that each digit is in "
+            "both parts: add images"
         ) from error
     return Splits(
         Part(scale(train), train_labels),
@@ -223,7 +226,7 @@ def _as_images(images: npt.NDArray[Any], whence: str) -> Images:
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise DataError(
             f"{whence} holds images of shape {images.shape} and type {images.dtype}; "
-            f"expected (n, {SIDE}, {SIDE}) and uint8, as in MNIST"
+            f"expected (n, {SIDE}, {SIDE}) and uint8, as in MNIST: convert them, or get others"
         )
     if not len(images):
         raise DataError(f"{whence} holds no image; expected at least one: get the files again")
@@ -235,7 +238,7 @@ def _as_labels(labels: npt.NDArray[Any], count: int, whence: str) -> Labels:
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             f"{whence} holds labels of shape {labels.shape} and type {labels.dtype}; "
-            "expected (n,) integers, as in MNIST"
+            "expected (n,) integers, as in MNIST: convert them, or get others"
         )
     if len(labels) != count:
         raise DataError(

@@ -33,6 +33,38 @@ def example_figure(image: npt.NDArray[np.uint8], title: str, note: str | None) -
     return figure
 
 
+def augmentation_figure(
+    originals: npt.NDArray[np.floating],
+    copies: Sequence[npt.NDArray[np.floating]],
+    title: str,
+    note: str | None,
+) -> Figure:
+    """Draw images in a row and, below each, its deformed copies.
+
+    Args:
+        originals: Shape (n, 28, 28), 0 background to 1 ink.
+        copies: One array of the same shape for each further row.
+        title: The figure's title.
+        note: What must be said about the data, or ``None``.
+    """
+    rows = [originals, *copies]
+    figure = Figure(
+        figsize=(0.75 * len(originals) + 0.8, 0.75 * len(rows) + 1), layout="constrained"
+    )
+    grid = figure.subplots(len(rows), len(originals), squeeze=False)
+    for images, line in zip(rows, grid, strict=True):
+        for image, axes in zip(images, line, strict=True):
+            axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+            axes.set(xticks=[], yticks=[])
+    for axes in grid[0]:
+        axes.spines[:].set(color=TRAINING_COLOUR, linewidth=2)
+    grid[0][0].set_ylabel("original")
+    grid[(len(rows)) // 2][0].set_ylabel("deformed")
+    figure.supxlabel(title, fontsize="medium")
+    _add_note(figure, note)
+    return figure
+
+
 def history_figure(
     training: Sequence[float],
     validation: Sequence[float],

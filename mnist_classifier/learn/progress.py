@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 import keras
@@ -9,21 +10,34 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 
+class Telling(enum.Enum):
+    """What a person is told of a training."""
+
+    ALL = "each step, and the result"
+    RESULT = "the result alone"
+    BAR = "how far it is, and nothing that stays"
+
+
 class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]
     """Shows a bar for the epoch in hand and keeps a line for each finished one.
 
     Args:
         console: Where to print.
+        what: What is trained, said before the bar.
+        lines: Whether lines are kept.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, what: str = "Training", lines: bool = True) -> None:
         super().__init__()
+        self._what = what
+        self._lines = lines
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # it would leave empty lines
         )
         self._task: TaskID | None = None
         self._epoch = 0
@@ -31,13 +45,13 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the bar."""
         total = self.params["epochs"] * self.params["steps"]
-        self._task = self._progress.add_task("Training, compiling first", total=total)
+        self._task = self._progress.add_task(f"{self._what}, compiling first", total=total)
         self._progress.start()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Name the epoch."""
         self._epoch = epoch
-        self._update(description=f"Training, epoch {epoch + 1} of {self.params['epochs']}")
+        self._update(description=f"{self._what}, epoch {epoch + 1} of {self.params['epochs']}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
@@ -45,6 +59,8 @@ class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the epoch's figures as a line."""
+        if not self._lines:
+            return
         logs = logs or {}
         print_line = self._progress.console.print
         if epoch == 0:

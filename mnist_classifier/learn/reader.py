@@ -147,6 +147,20 @@ def deformed_epoch(
         one-hot for digits and all zero for what is none.
     """
     generator = np.random.default_rng((seed, epoch))
+    images = drawn_epoch(part, recipe, generator, epoch)
+    targets = np.zeros((len(images), 10), np.float32)
+    targets[: len(part)] = one_hot(part.labels)
+    order = generator.permutation(len(images))
+    return images.reshape(len(images), -1)[order], targets[order]
+
+
+def drawn_epoch(
+    part: Part, recipe: ReaderRecipe, generator: np.random.Generator, epoch: int
+) -> Floats:
+    """Draw an epoch's images, ``(m, 28, 28)``: the part's digits in their order, then the others.
+
+    See `deformed_epoch`.
+    """
     digits = (part.x.reshape(-1, 28, 28) * 255).round().astype(np.uint8)
     varied = vary_writing(digits, part.labels, generator, recipe.varied)
     others = nondigits(round(recipe.nondigits * len(digits)), digits, part.labels, generator)
@@ -155,11 +169,7 @@ def deformed_epoch(
     deformed = deform(varied, generator, recipe.deformation)
     if epoch >= recipe.epochs:
         deformed[::2] = deform(varied[::2], generator, recipe.finishing_deformation)
-    images = coarsen(np.concatenate([deformed, others]), generator, recipe.coarse)
-    targets = np.zeros((len(images), 10), np.float32)
-    targets[: len(digits)] = one_hot(part.labels)
-    order = generator.permutation(len(images))
-    return images.reshape(len(images), -1)[order], targets[order]
+    return coarsen(np.concatenate([deformed, others]), generator, recipe.coarse)
 
 
 def build(recipe: ReaderRecipe) -> keras.Sequential:
@@ -200,7 +210,7 @@ def fit(
         checkpoints: As for `epochs.fit`.
     """
     size = len(splits.train) + round(recipe.nondigits * len(splits.train))
-    steps = size // recipe.batch_size
+    steps = max(1, size // recipe.batch_size)
 
     def images(seed: int, epoch: int) -> tuple[Floats, Floats]:
         x, y = deformed_epoch(splits.train, recipe, seed, epoch)

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+    from mnist_classifier.learn.catalogue import Recipe
+    from mnist_classifier.learn.datasets import Dataset
+    from mnist_classifier.learn.settings import Settings
+
+SERIES_FILE = "series.json"
+"""What a folder of runs has that differ in their seeds alone."""
+
 History = dict[str, list[float]]
 
 
@@ -93,6 +100,10 @@ class Run:
         """Tell whether training came to its end, uninterrupted, and its figures were saved."""
         saved = (self.path / "metrics.json").exists()
         return saved and not self.load_json("metrics.json").get("interrupted")
+
+    def can_go_on(self) -> bool:
+        """Tell whether something is left to do: training, or what comes after it."""
+        return not self.is_finished() or (self.path / FOLDER).exists()
 
     def tidy(self) -> None:
         """Remove the checkpoints, unless training may go on."""
@@ -198,7 +209,7 @@ def new_run(output: Path | None, recipe: str) -> Iterator[Run]:
     Raises:
         OutputError: The folder exists already or cannot be made.
     """
-    run = Run(_make_folder(output, recipe))
+    run = Run(make_folder(output, recipe))
     try:
         yield run
     except BaseException:
@@ -218,16 +229,21 @@ def resumed_run(path: Path) -> Iterator[Run]:
     """
     run = Run(path)
     run.load_json("config.json")
-    if run.is_finished() and not (path / FOLDER).exists():
+    if not run.can_go_on():
         raise RunError(f"{path} is finished; expected a run that was cut short: name another")
     yield run
     run.tidy()
 
 
-def _make_folder(output: Path | None, recipe: str) -> Path:
+def make_folder(output: Path | None, name: str) -> Path:
+    """Make a new folder: ``output``, or ``runs/<name>-<date>-<time>``.
+
+    Raises:
+        OutputError: The folder exists already or cannot be made.
+    """
     now = datetime.now().strftime("%Y%m%d-%H%M%S")
     for number in count(1):
-        path = output or Path("runs", f"{recipe}-{now}" + (f"-{number}" if number > 1 else ""))
+        path = output or Path("runs", f"{name}-{now}" + (f"-{number}" if number > 1 else ""))
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:
@@ -246,6 +262,18 @@ def _make_folder(output: Path | None, recipe: str) -> Path:
     raise AssertionError("count() never ends")
 
 
+def configuration(settings: Settings, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """Return what ``config.json`` holds: all that made a run what it is."""
+    return {
+        **settings.as_json(),
+        "recipe": recipe.as_json(),
+        "dataset": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.sha256(),
+        "versions": versions(),
+    }
+
+
 def versions() -> dict[str, str]:
     """Return the versions of everything that bears on a result, and the machine."""
     import keras
@@ -256,5 +284,34 @@ def versions() -> dict[str, str]:
         "mnist-classifier": __version__,
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in names},
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "machine": f"{_device(backend)}, {os.cpu_count()} processors, "
+        f"{platform.system()} {platform.machine()}",
     }
+
+
+def processor() -> str:
+    """Name the processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def _device(backend: str) -> str:
+    """Name what the back end computes on: a GPU where it has one, else the processor."""
+    if backend == "jax":
+        import jax
+
+        kinds = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    elif backend == "torch":
+        import torch
+
+        kinds = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    else:
+        import tensorflow as tf
+
+        kinds = [
+            tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+    return kinds[0] if kinds else processor()

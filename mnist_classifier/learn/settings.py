@@ -12,7 +12,11 @@ from mnist_classifier.errors import RunError, SettingsError
 MOST_EPOCHS = 10_000
 LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
-RECIPES = ("dnn", "reader")
+RECIPES = {
+    "dnn": "the program's own: Dense layers",
+    "reader": "what mnist read ships: other people's hands, and no digit",
+}
+"""Each recipe's name and what it is; `catalogue` has the recipes themselves."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Settings:
         output: The run folder to make, or ``None`` for one named after recipe and time.
         epochs: The most epochs to train, 1 to 10,000; ``None`` leaves it to the recipe.
         batch_size: Images a training step, 1 to 100,000; ``None`` leaves it to the recipe.
-        recipe: ``"dnn"``, the program's own, or ``"reader"``, the network that is shipped.
+        recipe: One of ``RECIPES``.
         seed: Decides split, first weights, shuffling and random assignment; 0 to 2³² − 1.
         tensorboard: Whether logs for TensorBoard are written in the run folder.
         mlflow: Whether the run is also kept in MLflow's store.
@@ -52,7 +56,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
             raise SettingsError(
-                f"unknown recipe {self.recipe!r}; expected one of {', '.join(RECIPES)}"
+                f"unknown recipe {self.recipe!r}; expected one of {', '.join(RECIPES)}: "
+                "mnist recipes tells of them"
             )
         for name, value, low, high in (
             ("epochs", self.epochs, 1, MOST_EPOCHS),
@@ -71,7 +76,7 @@ class Settings:
 
         Args:
             run: Its folder.
-            config: What its ``config.json`` says.
+            config: What its ``config.json`` says, or a series's ``series.json``.
 
         Raises:
             RunError: A setting is missing or makes no sense.
@@ -92,8 +97,8 @@ class Settings:
             )
         except (KeyError, TypeError, SettingsError) as error:
             raise RunError(
-                f"{run / 'config.json'} lacks a setting or has a wrong one ({error}); expected "
-                "what mnist train wrote: train anew"
+                f"{run} lacks a setting or has a wrong one ({error}); expected what mnist train "
+                "wrote: train anew"
             ) from error
 
     def as_json(self) -> dict[str, str | int | None]:

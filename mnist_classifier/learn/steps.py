@@ -10,38 +10,36 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import keras
+import numpy as np
 import typer
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from mnist_classifier.errors import RunError
+from mnist_classifier.errors import RunError, SettingsError
 from mnist_classifier.learn import (
+    catalogue,
     datasets,
     evaluation,
     figures,
     judgement,
-    reader,
-    recipes,
     runs,
     tracking,
     training,
 )
 from mnist_classifier.learn import report as report_page
+from mnist_classifier.learn.catalogue import Recipe
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
 from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.evaluation import Evaluation
 from mnist_classifier.learn.judgement import Judgement
-from mnist_classifier.learn.progress import TrainingProgress
+from mnist_classifier.learn.progress import Telling, TrainingProgress
 from mnist_classifier.learn.settings import Settings
 from mnist_classifier.learn.tracking import Tracker
-
-Recipe = recipes.Recipe | reader.ReaderRecipe
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Lesson:
         settings: What was asked.
         run: The folder in which everything is saved.
         console: Where the steps tell what they do.
-        quiet: Whether only the result is told.
+        telling: What a person is told.
         show: Whether figures are also opened on the screen.
         trackers: TensorBoard and MLflow, where asked for.
     """
@@ -60,19 +58,24 @@ class Lesson:
     settings: Settings
     run: runs.Run
     console: Console
-    quiet: bool
+    telling: Telling
     show: bool
     trackers: Sequence[Tracker] = ()
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the steps keep silent."""
+        return self.telling is not Telling.ALL
+
     def tell(self, heading: str, text: str) -> None:
-        """Print a line under a heading, unless only the result is wanted."""
+        """Print a line under a heading, unless the steps keep silent."""
         if not self.quiet:
             tell(self.console, heading, text)
 
 
 @contextlib.contextmanager
 def begin(
-    settings: Settings, console: Console, quiet: bool = False, show: bool = False
+    settings: Settings, console: Console, telling: Telling = Telling.ALL, show: bool = False
 ) -> Iterator[Lesson]:
     """Make the run folder, or open the one to go on with, and seed every random number.
 
@@ -87,9 +90,11 @@ def begin(
         runs.resumed_run(settings.resume)
         if settings.resume
         else runs.new_run(settings.output, settings.recipe) as run,
-        tracking.trackers(settings, run.path, Console(quiet=quiet)) as trackers,
+        tracking.trackers(
+            settings, run.path, Console(quiet=telling is not Telling.ALL)
+        ) as trackers,
     ):
-        yield Lesson(settings, run, console, quiet, show and has_display(), trackers)
+        yield Lesson(settings, run, console, telling, show and has_display(), trackers)
 
 
 def load(lesson: Lesson) -> Dataset:
@@ -133,13 +138,13 @@ def one_hot_encode(splits: Splits) -> Targets:
 def choose_recipe(lesson: Lesson, splits: Splits) -> Recipe:
     """Take the recipe with the epochs and the batch size that suit or were asked."""
     settings = lesson.settings
-    recipe = reader.READER if settings.recipe == reader.READER.name else recipes.DNN
+    recipe = catalogue.BY_NAME[settings.recipe]
     return recipe.adapted(len(splits.train), settings.epochs, settings.batch_size)
 
 
 def build_network(lesson: Lesson, recipe: Recipe) -> keras.Sequential:
     """Build the recipe's network."""
-    model = _ways(recipe).build(recipe)
+    model = catalogue.ways(recipe).build(recipe)
     widths = [
         layer.units if hasattr(layer, "units") else layer.filters
         for layer in model.layers
@@ -152,7 +157,7 @@ def build_network(lesson: Lesson, recipe: Recipe) -> keras.Sequential:
 
 def compile_network(model: keras.Model, recipe: Recipe, splits: Splits) -> None:
     """Compile for adam, binary cross-entropy and accuracy."""
-    _ways(recipe).compile_model(model, recipe, len(splits.train))
+    catalogue.ways(recipe).compile_model(model, recipe, len(splits.train))
 
 
 def train(
@@ -169,14 +174,7 @@ def train(
         OutputError: There is no room for the results, found out before training; or the
             results cannot be saved.
     """
-    config = {
-        **lesson.settings.as_json(),
-        "recipe": recipe.as_json(),
-        "dataset": dataset.name,
-        "source": dataset.source,
-        "sha256": dataset.sha256(),
-        "versions": runs.versions(),
-    }
+    config = runs.configuration(lesson.settings, recipe, dataset)
     if lesson.settings.resume:
         _check_unchanged(lesson, config)
     else:
@@ -187,9 +185,13 @@ def train(
     # checkpoints, one of them being written; and four megabytes for figures and the report.
     lesson.run.reserve(4 * 4 * 4 * model.count_params() + (4 << 20))
     checkpoints = Checkpoints(lesson.run.path)
-    progress = None if lesson.quiet else TrainingProgress(lesson.console)
+    progress = None
+    if lesson.telling is Telling.ALL:
+        progress = TrainingProgress(lesson.console)
+    elif lesson.telling is Telling.BAR:
+        progress = TrainingProgress(lesson.console, f"Seed {lesson.settings.seed}", lines=False)
     try:
-        outcome: Training = _ways(recipe).fit(
+        outcome: Training = catalogue.ways(recipe).fit(
             model,
             recipe,
             splits,
@@ -270,7 +272,7 @@ def report(
     scores: Evaluation,
     random_accuracy: float,
 ) -> None:
-    """Save ``metrics.json`` and print what it says."""
+    """Save ``metrics.json`` and print what it says, if a person is to be told."""
     metrics = {
         "dataset": dataset.name,
         "note": dataset.note,
@@ -288,16 +290,13 @@ def report(
         "seed": lesson.settings.seed,
     }
     lesson.run.save_json("metrics.json", metrics)
+    if lesson.telling is Telling.BAR:
+        return
     if outcome.interrupted:
         tell(lesson.console, "Interrupted", f"after {outcome.epochs} finished epochs")
     tell_scores(lesson.console, scores, random_accuracy)
     tell(lesson.console, "Saved in", str(lesson.run.path))
     warn_of_sample(lesson.console, dataset.note)
-
-
-def _ways(recipe: Recipe) -> ModuleType:
-    """Return the module that builds, compiles and fits a recipe's network."""
-    return reader if isinstance(recipe, reader.ReaderRecipe) else training
 
 
 def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: Splits) -> None:
@@ -306,7 +305,7 @@ def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: S
     TensorBoard and MLflow, where asked for, are then given it all.
     """
     began = time.perf_counter()
-    with _judging(lesson.console, lesson.quiet) as tell_progress:
+    with _judging(lesson.console, lesson.telling is Telling.RESULT) as tell_progress:
         tell_progress("the temperature")
         temperature = judgement.validation_temperature(model, splits.validation)
         judged = judgement.judge(model, dataset, temperature, lesson.settings.seed, tell_progress)
@@ -315,7 +314,36 @@ def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: S
     lesson.tell("Report", f"{path}, in {time.perf_counter() - began:.1f} s")
     metrics = lesson.run.load_json("metrics.json")
     for tracker in lesson.trackers:
-        tell(lesson.console, type(tracker).__name__, tracker.finish(metrics))
+        where = tracker.finish(metrics)
+        if lesson.telling is not Telling.BAR:
+            tell(lesson.console, type(tracker).__name__, where)
+
+
+def show_augmentation(settings: Settings, console: Console, show: bool) -> None:
+    """Draw an image of each class above copies that the recipe would learn from; train nothing.
+
+    Raises:
+        SettingsError: The recipe deforms no image.
+        DataError: The images cannot be had.
+        OutputError: The figure cannot be written.
+    """
+    if settings.recipe not in catalogue.deforming():
+        raise SettingsError(
+            f"the recipe {settings.recipe} deforms no image; expected one that does: give "
+            f"--recipe {' or '.join(catalogue.deforming())}"
+        )
+    recipe = catalogue.BY_NAME[settings.recipe]
+    dataset = datasets.load_dataset(settings.dataset, settings.data_dir)
+    _, first = np.unique(dataset.train_labels, return_index=True)
+    part = datasets.Part(datasets.scale(dataset.train_images[first]), dataset.train_labels[first])
+    copies = [catalogue.augmented(recipe, part, settings.seed, epoch) for epoch in range(6)]
+    title = f"{dataset.name} as the recipe {recipe.name} deforms it, seed {settings.seed}"
+    figure = figures.augmentation_figure(part.x.reshape(-1, 28, 28), copies, title, dataset.note)
+    run = runs.Run(runs.make_folder(settings.output, f"{settings.recipe}-augmentation"))
+    picture = run.save_figure("augmentation.png", figure)
+    tell(console, "Saved in", str(picture))
+    if show and has_display() and typer.launch(str(picture)) != 0:
+        tell(console, "Figures", f"no viewer opened {picture}")
 
 
 def evaluate_run(

@@ -1,3 +1,5 @@
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +9,8 @@ import pytest
 
 from mnist_classifier import __version__
 from mnist_classifier.cli import main
+from mnist_classifier.learn import records
+from mnist_classifier.learn.settings import RECIPES
 from tests.conftest import ROOT
 
 
@@ -53,6 +57,11 @@ def test_version(capsys):
         (["train", "--data-dir", "nowhere"], "nowhere does not exist"),
         (["train", "--colour"], "No such option: --colour"),
         (["train", "--output", "."], "exists already"),
+        (["train", "--recipe", "cake"], "expected one of dnn,"),
+        (["train", "--show-augmentation"], "dnn deforms no image; expected one that does"),
+        (["train", "--show-augmentation", "--seeds", "2"], "nothing is trained"),
+        (["train", "--dataset", "sample", "--seeds", "0"], "give another --seeds"),
+        (["train", "--dataset", "sample", "--output", ".", "--seeds", "2"], "exists already"),
         (["evaluate", "nowhere"], "expected a run folder made by mnist train"),
         (["evaluate"], "Missing argument"),
         (["compare", "nowhere", "elsewhere"], "expected a run folder that was judged"),
@@ -67,6 +76,50 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_p
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_recipes_are_listed_within_80_columns_without_anything_heavy():
+    listing = (
+        "import sys\n"
+        "from mnist_classifier.cli import main\n"
+        "try:\n"
+        "    main(['recipes'])\n"
+        "except SystemExit as left:\n"
+        "    assert left.code == 0\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)\n"
+    )
+    printed = subprocess.check_output(
+        [sys.executable, "-c", listing], cwd=ROOT, text=True, env={**os.environ, "COLUMNS": "80"}
+    )
+    names = [line.split()[0] for line in printed.splitlines() if line[:1] not in (" ", "")]
+    assert {"recipe", *RECIPES} <= set(names)
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_recipes_tell_what_was_recorded(capsys, monkeypatch, tmp_path):
+    series = {
+        "finished": 5,
+        "mean_accuracy": 0.98765,
+        "standard_deviation": 0.0012,
+        "worst_accuracy": 0.9812,
+        "median_fit_seconds": 4000.0,
+        "machine": "a machine",
+        "versions": {"keras": "3.1", "jax": "0.4"},
+    }
+    record = {"parameters": 1234567, "multiply_adds": 7654321, "series": series}
+    (tmp_path / "recorded.json").write_text(json.dumps({"dnn": record}))
+    monkeypatch.setattr(records, "PATH", tmp_path / "recorded.json")
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run("recipes", capsys=capsys)
+    assert code == 0
+    for text in ("1,234,567", "7,654,321", "98.77% ± 0.12%", "worst of 5: 98.12%", "67 min"):
+        assert text in out
+    assert "dnn: recorded on a machine; Keras 3.1 on jax 0.4" in out
+    assert out.count("not recorded") == 4 * (len(RECIPES) - 1)
+    listed = json.loads(run("recipes", "--json", capsys=capsys)[1])
+    assert listed["dnn"] == {"what": RECIPES["dnn"], **record}
+    assert listed["reader"]["series"] is None
+    assert list(listed) == list(RECIPES)
 
 
 def test_an_unknown_back_end_is_refused(capsys, monkeypatch):

@@ -87,6 +87,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
         (3, lambda a: a + 1, "labels from 1 to 10; expected 0 to 9"),
         (0, lambda a: a[:, :, :27], r"shape \(200, 28, 27\)"),
         (1, lambda a: a[:, None, None], r"labels of shape \(200, 1, 1\)"),
+        (2, lambda a: a[:, :27], r"the test part .* shape \(50, 27, 28\) .* \(n, 28, 28\)"),
+        (0, lambda a: np.stack([a] * 3, -1), r"shape \(200, 28, 28, 3\)"),
         (2, lambda a: a[:0], "holds no image"),
     ],
 )
@@ -122,10 +124,18 @@ def test_one_hot_puts_a_single_one():
     assert encoded.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
 
 
-def test_too_few_images_to_split(tmp_path):
-    folder = write_idx_folder(tmp_path, small_arrays(train=12, test=10))
-    with pytest.raises(DataError, match="12 training images are too few to split"):
+@pytest.mark.parametrize(("train", "rarest"), [(1, 1), (12, 1), (20, 2), (90, 9)])
+def test_too_few_images_to_split(tmp_path, train, rarest):
+    folder = write_idx_folder(tmp_path, small_arrays(train=train, test=10))
+    message = f"{train} training images are too few to split, {rarest} of the rarest .* add images"
+    with pytest.raises(DataError, match=message):
         prepare(load_dataset(data_dir=folder), seed=0)
+
+
+def test_as_many_images_as_the_error_asks_for_are_enough(tmp_path):
+    folder = write_idx_folder(tmp_path, small_arrays(train=91, test=10))
+    splits = prepare(load_dataset(data_dir=folder), seed=0)
+    assert set(splits.train.labels) == set(splits.validation.labels) == set(range(10))
 
 
 class CutOff(http.server.SimpleHTTPRequestHandler):

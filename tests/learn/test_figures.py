@@ -1,11 +1,19 @@
 import numpy as np
 
-from mnist_classifier.learn.figures import example_figure, history_figure
+from mnist_classifier.learn.figures import augmentation_figure, example_figure, history_figure
 
 
 def test_the_example_names_its_label_and_warns():
     figure = example_figure(np.zeros((28, 28), np.uint8), "mnist: label 5", "a sample")
     assert figure.axes[0].get_title() == "mnist: label 5"
+    assert figure.get_suptitle() == "A SAMPLE"
+
+
+def test_deformed_copies_stand_below_their_originals():
+    originals, copies = np.zeros((3, 28, 28)), [np.full((3, 28, 28), value) for value in (0.5, 1)]
+    figure = augmentation_figure(originals, copies, "deformed", "a sample")
+    drawn = [axes.images[0].get_array().max() for axes in figure.axes]
+    assert drawn == [0, 0, 0, 0.5, 0.5, 0.5, 1, 1, 1]
     assert figure.get_suptitle() == "A SAMPLE"
 
 

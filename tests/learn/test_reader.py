@@ -59,6 +59,14 @@ class InterruptAfter(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+def test_fewer_images_than_a_batch_are_learned_from(splits):
+    recipe = replace(RECIPE, epochs=1, finishing_epochs=0, batch_size=1000)
+    model = reader.build(recipe)
+    reader.compile_model(model, recipe, len(splits.train))
+    targets = Targets(one_hot(splits.train.labels), one_hot(splits.validation.labels))
+    assert reader.fit(model, recipe, splits, targets).epochs == 1
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_it_records_every_epoch_and_keeps_the_last_ones_weights(splits, interrupted):
     keras.utils.set_random_seed(0)
