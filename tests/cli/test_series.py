@@ -26,7 +26,9 @@ def test_a_series_leaves_ordinary_runs_and_one_table_and_can_be_extended(
         assert sorted(path.name for path in folder.iterdir()) == FILES
         assert json.loads((folder / "config.json").read_text())["seed"] == seed
         assert json.loads((folder / "metrics.json").read_text())["seed"] == seed
-    assert [line.split("  ")[0] for line in out.splitlines() if line[0] != " "] == [
+    assert [
+        line.split("  ")[0] for line in out.splitlines() if line.strip() and line[0] != " "
+    ] == [
         *("Series", "Images", "Seed 5", "Seed 6"),
         *("Test accuracy", "95 % interval", "Worst", "Fit time", "Saved in"),
     ]
