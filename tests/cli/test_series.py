@@ -82,7 +82,7 @@ def stop_once_a_new_checkpoint_is_there(process, folder, number):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 def test_a_series_cut_off_goes_on_bit_for_bit(small_dir, tmp_path):
-    settings = ("--data-dir", small_dir, "--epochs", 40, "--deterministic")
+    settings = ("--data-dir", small_dir, "--epochs", 20, "--deterministic")
     alone, cut = tmp_path / "alone", tmp_path / "series"
     code, output = run(*settings, "--seed", 1, "--output", alone)
     assert code == 0, output
@@ -90,9 +90,6 @@ def test_a_series_cut_off_goes_on_bit_for_bit(small_dir, tmp_path):
     stop_once_a_new_checkpoint_is_there(start(*series), cut / "seed-1", signal.SIGKILL)
     assert (cut / "seed-0" / "report.html").exists()
     assert not (cut / "seed-1" / "metrics.json").exists()
-    process = start(*series)
-    output = stop_once_a_new_checkpoint_is_there(process, cut / "seed-1", signal.SIGTERM)
-    assert process.returncode == 130, output
     code, output = run("--resume", cut)
     assert code == 0, output
     assert "mean of 2 seeds" in output
