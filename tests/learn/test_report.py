@@ -95,6 +95,12 @@ def test_what_is_missing_is_left_out(judged, sample):
     assert "Northcutt" not in text
 
 
+def test_softened_labels_are_explained_where_they_are(judged, sample):
+    softened = {**CONFIG, "recipe": {"name": "dnn", "label_smoothing": 0.02}}
+    assert "softened labels: 2 % of each" in page(judged, sample, config=softened)
+    assert "softened" not in page(judged, sample)
+
+
 @settings(max_examples=6, deadline=None)
 @given(name=st.text(min_size=1, max_size=30).map(lambda text: f"<b x='\"&{text}"))
 def test_wild_names_are_text_not_markup(judged, sample, name):
