@@ -11,6 +11,9 @@ os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras-")
 os.environ["https_proxy"] = os.environ["http_proxy"] = "http://127.0.0.1:9"
 os.environ["no_proxy"] = "127.0.0.1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# Tests run beside each other: one thread each, or they wait for one another's.
+for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ[threads] = "1"
 os.environ.pop("MNIST_DATA_DIR", None)
 for display in ("DISPLAY", "WAYLAND_DISPLAY"):
     os.environ.pop(display, None)
