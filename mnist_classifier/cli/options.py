@@ -29,6 +29,19 @@ DataDir = Annotated[
         envvar="MNIST_DATA_DIR", help="A folder with four IDX files, or Keras's mnist.npz."
     ),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(help="A file made by mnist export.", show_default="the shipped model"),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="What scores below is refused as no digit; 0 refuses nothing.",
+        show_default="the model's own",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnist_classifier.cli import options
 from mnist_classifier.errors import MnistError, SettingsError
 
 if TYPE_CHECKING:
@@ -34,19 +35,8 @@ def read(
             "several pictures a folder."
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A file made by mnist export.", show_default="the shipped model"),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="What scores below is refused as no digit; 0 refuses nothing.",
-            show_default="the model's own",
-        ),
-    ] = None,
+    model: options.Model = None,
+    threshold: options.Threshold = None,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
     ] = 100_000_000,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,19 +16,8 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A file made by mnist export.", show_default="the shipped model"),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="What scores below is refused as no digit; 0 refuses nothing.",
-            show_default="the model's own",
-        ),
-    ] = None,
+    model: options.Model = None,
+    threshold: options.Threshold = None,
     data_dir: options.DataDir = None,
     max_body: Annotated[
         int, typer.Option(min=1, help="The most bytes of a request's body.")

@@ -23,6 +23,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._seconds = seconds
         self._timer: TimerHandle | None = None
         self._header_bytes = 0
+        self._in_body = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Start to wait for headers."""
@@ -31,18 +32,27 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Wait for further headers, once the request before is answered."""
+        rest_of_body = self._in_body
         super().data_received(data)
         if self._timer is None and (self.cycle is None or self.cycle.response_complete):
             self._wait()
-        if self._timer is not None:
+        # The rest of a body that is answered already is passed over; only its time is bounded.
+        if self._timer is not None and not rest_of_body:
             self._header_bytes += len(data)
             if self._header_bytes > _MOST_HEADER_BYTES and not self.transport.is_closing():
                 self._refuse(431, f"more than {_MOST_HEADER_BYTES:,} bytes of headers")
 
     def on_headers_complete(self) -> None:
         """Wait no more."""
+        self._in_body = True
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Wait no more for the rest of a body."""
+        self._in_body = False
+        self._stop_waiting()
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""

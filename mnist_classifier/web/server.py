@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import tempfile
 from contextlib import ExitStack
 from functools import partial
@@ -49,8 +48,14 @@ def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
             from mnist_classifier.web.metrics import SHARED
 
             os.environ[SHARED] = stack.enter_context(tempfile.TemporaryDirectory())
-        # uvicorn ends by raising again the signal that stopped it; SIGTERM is an end like any.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+        def leave(*_: object) -> None:
+            stack.close()
+            os._exit(0)
+
+        # Before uvicorn serves, nothing is in flight, and an exception could come up in the middle
+        # of an import. When it has served, it raises again the signal that stopped it.
+        signal.signal(signal.SIGTERM, leave)
         config = _config(settings, workers)
         if workers > 1:
             Multiprocess(config, sockets=[listener]).run()

@@ -198,8 +198,10 @@ def test_a_body_of_unknown_length_is_bounded_too(client):
         for _ in range(30):
             yield bytes(1_000_000)
 
-    response = client.post("/v1/read", content=chunks(), headers=PNG)
-    assert "at most 20,000,000" in check_problem(response, 413)
+    for _ in range(3):  # what is left of a body is no fault of the next request
+        response = client.post("/v1/read", content=chunks(), headers=PNG)
+        assert "at most 20,000,000" in check_problem(response, 413)
+        assert client.get("/healthz").status_code == 200
 
 
 JSON = {"Content-Type": "application/json"}
