@@ -185,8 +185,15 @@ def _uniform(generator: np.random.Generator, n: int, extent: float) -> Images:
 
 
 def _smoothing(side: int, sigma: float) -> Images:
-    """Return the matrix that smooths a signal and keeps white noise at unit variance."""
-    distance = np.subtract.outer(np.arange(side), np.arange(side))
+    """Return the matrix that smooths white noise to a signal of unit variance.
+
+    The noise lies half a ``sigma`` apart: closer, it would change nothing but cost more.
+
+    Returns:
+        Shape ``(side, knots)``.
+    """
+    knots = np.arange(-sigma, side + sigma, max(1.0, sigma / 2))
+    distance = np.subtract.outer(np.arange(side), knots)
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
     normalised: Images = (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype("f4")
     return normalised
@@ -196,13 +203,11 @@ def _displacement(
     shape: tuple[int, int, int], generator: np.random.Generator, settings: Deformation
 ) -> Images:
     """Draw a smooth random field for each image, in pixels; shape ``(n, height, width)``."""
-    _, height, width = shape
-    noise = generator.standard_normal(shape, np.float32)
-    field: Images = (
-        _smoothing(height, settings.elastic_smoothness)
-        @ noise
-        @ _smoothing(width, settings.elastic_smoothness).T
-    )
+    n, height, width = shape
+    down = _smoothing(height, settings.elastic_smoothness)
+    across = _smoothing(width, settings.elastic_smoothness)
+    noise = generator.standard_normal((n, down.shape[1], across.shape[1]), np.float32)
+    field: Images = down @ noise @ across.T
     return field
 
 
@@ -255,11 +260,14 @@ def _change_pen(images: Images, generator: np.random.Generator, settings: Deform
         + thick * per_image(cv2.dilate(tall, cross))
         + thin * per_image(cv2.erode(tall, cross))
     )
-    thickened = np.pad(pen, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
-    blur = np.abs(_uniform(generator, n, settings.blur))
-    softer = (1 - blur) * pen + blur * per_image(cv2.GaussianBlur(thickened, (3, 3), 1.0))
-    contrast = 1 + np.abs(_uniform(generator, n, settings.contrast))
-    seen = np.clip((softer - 0.5) * contrast + 0.5, 0, 1)
-    noise = np.abs(_uniform(generator, n, settings.noise))
-    grain = noise * generator.standard_normal(seen.shape, np.float32)
-    return np.asarray(np.clip(seen + grain, 0, 1), np.float32)
+    if settings.blur:
+        thickened = np.pad(pen, ((0, 0), (1, 1), (0, 0))).reshape(n * (height + 2), width)
+        blur = np.abs(_uniform(generator, n, settings.blur))
+        pen = (1 - blur) * pen + blur * per_image(cv2.GaussianBlur(thickened, (3, 3), 1.0))
+    if settings.contrast:
+        contrast = 1 + np.abs(_uniform(generator, n, settings.contrast))
+        pen = np.clip((pen - 0.5) * contrast + 0.5, 0, 1)
+    if settings.noise:
+        noise = np.abs(_uniform(generator, n, settings.noise))
+        pen = pen + noise * generator.standard_normal(pen.shape, np.float32)
+    return np.asarray(np.clip(pen, 0, 1), np.float32)

@@ -10,12 +10,13 @@ import numpy as np
 from keras import layers
 
 from mnist_classifier.learn import reader, recipes, training
-from mnist_classifier.learn.augmentation import Deformation, Images, deform
+from mnist_classifier.learn.augmentation import Images, deform
 from mnist_classifier.learn.datasets import Part
 
 Recipe = recipes.Recipe | reader.ReaderRecipe
 
-BY_NAME: dict[str, Recipe] = {recipe.name: recipe for recipe in (recipes.DNN, reader.READER)}
+_ALL: tuple[Recipe, ...] = (recipes.DNN, recipes.CNN_SMALL, recipes.CNN_BEST, reader.READER)
+BY_NAME = {recipe.name: recipe for recipe in _ALL}
 _COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
@@ -54,7 +55,7 @@ def multiply_adds(model: keras.Model) -> int:
 
 def deforming() -> list[str]:
     """Return the names of the recipes that deform images while they learn."""
-    return [name for name, recipe in BY_NAME.items() if _deformation(recipe)]
+    return [name for name, recipe in BY_NAME.items() if recipe.deformation]
 
 
 def augmented(recipe: Recipe, part: Part, seed: int, epoch: int) -> Images:
@@ -72,8 +73,4 @@ def augmented(recipe: Recipe, part: Part, seed: int, epoch: int) -> Images:
     generator = np.random.default_rng((seed, epoch))
     if isinstance(recipe, reader.ReaderRecipe):
         return reader.drawn_epoch(part, recipe, generator, epoch)[: len(part)]
-    return deform(part.x.reshape(-1, 28, 28), generator, _deformation(recipe))
-
-
-def _deformation(recipe: Recipe) -> Deformation | None:
-    return getattr(recipe, "deformation", None)
+    return deform(part.x.reshape(-1, 28, 28), generator, recipe.deformation)

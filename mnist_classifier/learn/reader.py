@@ -23,20 +23,13 @@ from mnist_classifier.learn.nondigits import (
     nondigits,
     softmax_or_nothing,
 )
+from mnist_classifier.learn.recipes import convolution
 
 Floats = npt.NDArray[np.float32]
 
 
 def reader_layers() -> list[keras.layers.Layer]:
     """Return the network: five convolutions, 784 pixels in, 10 digits out; 164,386 weights."""
-
-    def convolution(filters: int, strides: int = 1) -> list[keras.layers.Layer]:
-        return [
-            layers.Conv2D(filters, 3, strides=strides, use_bias=False),
-            layers.BatchNormalization(),
-            layers.ReLU(),
-        ]
-
     return [
         layers.Input((784,)),
         layers.Reshape((28, 28, 1)),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import keras
 from keras import layers
+
+from mnist_classifier.learn.augmentation import Deformation
 
 FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
 
@@ -22,6 +25,48 @@ def dnn_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]
     ]
 
 
+def convolution(filters: int, size: int = 3, strides: int = 1) -> list[keras.layers.Layer]:
+    """Return a convolution without padding, its normalisation over the batch, and relu."""
+    return [
+        layers.Conv2D(filters, size, strides=strides, use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+    ]
+
+
+def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return five convolutions of growing width: square images in, probabilities out."""
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        layers.Reshape((side, side, 1)),
+        *convolution(32),  # 26 × 26
+        *convolution(48, strides=2),  # 12 × 12
+        *convolution(80),  # 10 × 10
+        *convolution(112),  # 8 × 8
+        *convolution(160),  # 6 × 6
+        layers.Flatten(),
+        layers.Dropout(0.3),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
+def cnn_small_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return four convolutions that soon work on few pixels: square images in."""
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        layers.Reshape((side, side, 1)),
+        *convolution(32, 5, strides=2),  # 12 × 12
+        *convolution(64),  # 10 × 10
+        *convolution(80, strides=2),  # 4 × 4
+        *convolution(96),  # 2 × 2
+        layers.Flatten(),
+        layers.Dropout(0.2),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """An architecture and its training settings.
@@ -31,7 +76,8 @@ class Recipe:
         layers: Makes the layers for a number of pixels and of classes, 784 and 10 unless said
             otherwise: first the input, last the softmax.
         epochs: The most epochs; the learning rate's schedule ends with them.
-        patience: Epochs without a lower validation loss after which training stops.
+        patience: Epochs without a lower validation loss after which training stops and takes the
+            best epoch's weights; ``None`` trains to the end and keeps the last ones.
         batch_size: Images a training step.
         learning_rate: Adam's highest, reached after ``warmup`` of all steps, then falling
             along a cosine (Loshchilov and Hutter, SGDR, 2017).
@@ -39,17 +85,26 @@ class Recipe:
         steps_per_execution: Training steps that Keras runs between two looks at callbacks.
         label_smoothing: Share of each training target, 0 to 1, that is spread evenly over all
             classes (Szegedy, Rethinking the Inception architecture, 2016).
+        weight_decay: Share of each weight, times the learning rate, that a step takes away
+            (Loshchilov and Hutter, Decoupled weight decay, 2019); ``None``: nothing.
+        averaging: Share of the averaged weights, 0 to 1, that stays in a step, the rest coming
+            from Adam's; after each epoch the averages become the weights (Polyak and Juditsky,
+            Acceleration of stochastic approximation by averaging, 1992). ``None``: no average.
+        deformation: How far the images of each epoch are deformed anew; ``None``: not at all.
     """
 
     name: str
     layers: Callable[..., list[keras.layers.Layer]]
     epochs: int
-    patience: int
+    patience: int | None
     batch_size: int
     learning_rate: float
     warmup: float
     steps_per_execution: int
     label_smoothing: float
+    weight_decay: float | None = None
+    averaging: float | None = None
+    deformation: Deformation | None = None
 
     def adapted(self, train_size: int, epochs: int | None, batch_size: int | None) -> Recipe:
         """Return the recipe for a number of training images and a person's wishes.
@@ -72,7 +127,7 @@ class Recipe:
             learning_rate=self.learning_rate * math.sqrt(batch / self.batch_size),
         )
 
-    def as_json(self) -> dict[str, str | int | float]:
+    def as_json(self) -> dict[str, Any]:
         """Return the training settings as JSON can hold them; the layers are in the model."""
         return {name: value for name, value in asdict(self).items() if name != "layers"}
 
@@ -87,4 +142,36 @@ DNN = Recipe(
     warmup=0.1,
     steps_per_execution=32,
     label_smoothing=0.02,
+)
+
+_MNIST_HANDS = Deformation(
+    rotation=10,
+    scale=0.1,
+    stretch=0.1,
+    shear=0.2,
+    shift=1.5,
+    elastic=1.0,
+    stroke=0.3,
+    blur=0,
+    contrast=0,
+    noise=0,
+)
+
+CNN_BEST = Recipe(
+    name="cnn-best",
+    layers=cnn_best_layers,
+    epochs=30,
+    patience=None,
+    batch_size=128,
+    learning_rate=3e-3,
+    warmup=0.03,
+    steps_per_execution=16,
+    label_smoothing=0.05,
+    weight_decay=0.01,
+    averaging=0.998,
+    deformation=_MNIST_HANDS,
+)
+
+CNN_SMALL = replace(
+    CNN_BEST, name="cnn-small", layers=cnn_small_layers, epochs=40, label_smoothing=0.02
 )

@@ -14,6 +14,8 @@ LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
 RECIPES = {
     "dnn": "the program's own: Dense layers",
+    "cnn-small": "few weights: convolutions, deformed images",
+    "cnn-best": "the most accurate network: convolutions, deformed images",
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
 """Each recipe's name and what it is; `catalogue` has the recipes themselves."""

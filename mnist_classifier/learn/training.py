@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from mnist_classifier.learn import epochs
+from mnist_classifier.learn.augmentation import deform
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Splits, Targets
 from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.recipes import Recipe
+
+Floats = npt.NDArray[np.float32]
 
 
 def build(recipe: Recipe, pixels: int = 784, classes: int = 10) -> keras.Sequential:
@@ -52,7 +56,7 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
 
     Args:
         model: The network.
-        recipe: Learning rate, its schedule and steps per execution.
+        recipe: Learning rate, its schedule, weight decay, averaging and steps per execution.
         train_size: How many images an epoch has; the schedule ends with the last epoch.
     """
     steps = recipe.epochs * math.ceil(train_size / recipe.batch_size)
@@ -65,7 +69,13 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
         alpha=0.01,  # of the highest
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule),
+        # With a weight decay, Keras's Adam is AdamW.
+        optimizer=keras.optimizers.Adam(
+            schedule,
+            weight_decay=recipe.weight_decay,
+            use_ema=recipe.averaging is not None,
+            ema_momentum=recipe.averaging or 0,
+        ),
         loss=binary_cross_entropy(),
         metrics=["accuracy"],
         steps_per_execution=recipe.steps_per_execution,
@@ -80,14 +90,15 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoints: Checkpoints | None = None,
 ) -> Training:
-    """Train with early stopping on validation loss; the best epoch's weights are restored.
+    """Train as the recipe says, on images deformed anew in each epoch where it deforms.
 
-    The loss in training is measured against smoothed targets, that in validation against plain
-    ones.
+    With a patience, training stops early on validation loss and the best epoch's weights are
+    restored; without one, the last epoch's are kept and validation chooses nothing. The loss in
+    training is measured against smoothed targets, that in validation against plain ones.
 
     Args:
         model: A compiled network.
-        recipe: Epochs, patience, batch size and smoothing.
+        recipe: Epochs, patience, batch size, smoothing and deformation.
         splits: The images; of the three parts, the test's is not touched.
         targets: The labels of the training and validation parts.
         callbacks: As for `epochs.fit`.
@@ -95,8 +106,17 @@ def fit(
     """
     classes = targets.train.shape[1]
     smoothed = (1 - recipe.label_smoothing) * targets.train + recipe.label_smoothing / classes
+    side = math.isqrt(splits.train.x.shape[1])
+
+    def images(seed: int, epoch: int) -> tuple[Floats, Floats]:
+        x = splits.train.x
+        if recipe.deformation:
+            chance = np.random.default_rng((seed, epoch, 1))
+            x = deform(x.reshape(-1, side, side), chance, recipe.deformation).reshape(x.shape)
+        return epochs.shuffled(x, smoothed, seed, epoch)
+
     plan = epochs.Plan(
-        images=partial(epochs.shuffled, splits.train.x, smoothed),
+        images=images,
         validation=(splits.validation.x, targets.validation),
         epochs=recipe.epochs,
         steps=math.ceil(len(splits.train) / recipe.batch_size),

@@ -1,6 +1,6 @@
 import keras
 
-from mnist_classifier.learn.recipes import DNN
+from mnist_classifier.learn.recipes import CNN_SMALL, DNN
 from mnist_classifier.learn.training import build
 
 
@@ -28,3 +28,7 @@ def test_a_persons_wishes_go_first():
 
 def test_a_single_image_still_makes_a_batch():
     assert DNN.adapted(1, None, None).batch_size == 1
+
+
+def test_cnn_small_is_small():
+    assert build(CNN_SMALL).count_params() <= 150_000

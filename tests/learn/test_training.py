@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.datasets import Part, Splits, Targets, load_dataset, one_hot, prepare
 from mnist_classifier.learn.recipes import DNN
 from mnist_classifier.learn.training import build, compile_model, fit
@@ -122,3 +123,35 @@ def test_the_learning_rate_rises_and_falls_to_a_hundredth(splits):
     assert np.argmax(rates) == round(0.25 * steps)
     assert max(rates) == pytest.approx(1e-3)
     assert rates[-1] == pytest.approx(1e-5, rel=1e-3)
+
+
+def test_without_patience_the_last_epoch_is_kept(splits):
+    wrong = Splits(
+        splits.train,
+        Part(splits.validation.x, (splits.validation.labels + 1) % 10),
+        splits.test,
+    )
+    recipe = replace(RECIPE, epochs=3, patience=None)
+    training = fit(compiled(recipe, wrong), recipe, wrong, encoded(wrong))
+    assert training.epochs == training.best_epoch == 3
+
+
+def test_averaged_weights_lag_behind_adams(splits):
+    def moved(averaging):
+        recipe = replace(RECIPE, epochs=1, averaging=averaging)
+        model = compiled(recipe, splits)
+        first = model.get_weights()[0]
+        fit(model, recipe, splits, encoded(splits))
+        return np.abs(model.get_weights()[0] - first).mean()
+
+    assert 0 < moved(0.999) < moved(None) / 2
+
+
+def test_a_deformation_gives_other_images_to_learn_from(splits):
+    def loss(deformation):
+        recipe = replace(RECIPE, epochs=1, learning_rate=0.0, deformation=deformation)
+        model = compiled(recipe, splits)
+        return fit(model, recipe, splits, encoded(splits)).history["loss"][0]
+
+    assert loss(None) == pytest.approx(loss(Deformation(0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0)), rel=1e-5)
+    assert loss(None) != pytest.approx(loss(Deformation()), rel=1e-5)
