@@ -9,19 +9,27 @@ import keras
 import numpy as np
 from keras import layers
 
-from mnist_classifier.learn import reader, recipes, training
+from mnist_classifier.learn import ensemble, reader, recipes, training
 from mnist_classifier.learn.augmentation import Images, deform
 from mnist_classifier.learn.datasets import Part
 
-Recipe = recipes.Recipe | reader.ReaderRecipe
+Recipe = recipes.Recipe | ensemble.EnsembleRecipe | reader.ReaderRecipe
 
-_ALL: tuple[Recipe, ...] = (recipes.DNN, recipes.CNN_SMALL, recipes.CNN_BEST, reader.READER)
+_ALL: tuple[Recipe, ...] = (
+    recipes.DNN,
+    recipes.CNN_SMALL,
+    recipes.CNN_BEST,
+    ensemble.ENSEMBLE,
+    reader.READER,
+)
 BY_NAME = {recipe.name: recipe for recipe in _ALL}
 _COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def ways(recipe: Recipe) -> ModuleType:
     """Return the module that builds, compiles and fits a recipe's network."""
+    if isinstance(recipe, ensemble.EnsembleRecipe):
+        return ensemble
     return reader if isinstance(recipe, reader.ReaderRecipe) else training
 
 

@@ -53,7 +53,14 @@ class Checkpoints:
         self._run = run
         self._folder = run / FOLDER
         self.damaged: list[Path] = []
-        """The files that `load` passed over."""
+        """The files that `load` passed over, those of parts too."""
+
+    def part(self, name: str) -> Checkpoints:
+        """Return the checkpoints of a part of the training, in a folder of their own."""
+        part = Checkpoints(self._run)
+        part._folder = self._folder / name
+        part.damaged = self.damaged
+        return part
 
     def save(self, epoch: int, checkpoint: Checkpoint) -> None:
         """Write a checkpoint and remove all but the last two.
@@ -73,7 +80,8 @@ class Checkpoints:
         path = self._folder / f"epoch-{epoch:05}"
         aside = path.with_suffix(".part")
         try:
-            self._folder.mkdir(exist_ok=True)
+            for folder in (self._run / FOLDER, self._folder):
+                folder.mkdir(exist_ok=True)
             try:
                 with aside.open("wb") as file:
                     file.write(hashlib.sha256(content).digest() + content)
@@ -97,7 +105,6 @@ class Checkpoints:
 
     def load(self) -> Checkpoint | None:
         """Return the newest checkpoint that is whole; None where there is none."""
-        self.damaged = []
         for path in self._files():
             found = _read(path)
             if found:

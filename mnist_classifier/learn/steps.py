@@ -142,15 +142,18 @@ def choose_recipe(lesson: Lesson, splits: Splits) -> Recipe:
     return recipe.adapted(len(splits.train), settings.epochs, settings.batch_size)
 
 
-def build_network(lesson: Lesson, recipe: Recipe) -> keras.Sequential:
-    """Build the recipe's network."""
+def build_network(lesson: Lesson, recipe: Recipe) -> keras.Model:
+    """Build the recipe's network, or its networks."""
     model = catalogue.ways(recipe).build(recipe)
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)] or [model]
     widths = [
         layer.units if hasattr(layer, "units") else layer.filters
-        for layer in model.layers
+        for layer in networks[0].layers
         if hasattr(layer, "units") or hasattr(layer, "filters")
     ]
     shape = " → ".join(map(str, [784, *widths]))
+    if len(networks) > 1:
+        shape = f"{len(networks)} times {shape}"
     lesson.tell("Network", f"{recipe.name}: {shape}, {model.count_params():,} weights")
     return model
 
@@ -181,9 +184,10 @@ def train(
         lesson.run.save_json("config.json", config)
     for tracker in lesson.trackers:
         tracker.log_settings(config)
-    # Weights, the best of them and Adam's two moments, 4 bytes each, in the model and in three
-    # checkpoints, one of them being written; and four megabytes for figures and the report.
-    lesson.run.reserve(4 * 4 * 4 * model.count_params() + (4 << 20))
+    # Weights, the best of them, their averages and Adam's two moments, 4 bytes each, in the model
+    # and in three checkpoints, one of them being written; and four megabytes for figures and the
+    # report.
+    lesson.run.reserve(5 * 4 * 4 * model.count_params() + (4 << 20))
     checkpoints = Checkpoints(lesson.run.path)
     progress = None
     if lesson.telling is Telling.ALL:
