@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,22 @@ def machine(*packages: str) -> dict[str, str | int]:
         "python": platform.python_version(),
         **{package: metadata.version(package) for package in packages},
     }
+
+
+def matrix_product_flops(side: int = 4096, repeats: int = 5) -> float:
+    """Return the processor's peak, measured: operations a second of a large matrix product.
+
+    The median of some float32 products in TensorFlow on all cores, after one that warms up.
+    """
+    import tensorflow
+
+    a = tensorflow.random.normal((side, side))
+    seconds = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        tensorflow.linalg.matmul(a, a).numpy()
+        seconds.append(time.perf_counter() - began)
+    return 2 * side**3 / statistics.median(seconds[1:])
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:

@@ -1,0 +1,303 @@
+"""How far and how fast does each recipe go, beside what a user would train instead?
+
+All learn from the same split of the same images, in turns, a seed after another, after a turn
+on 1,000 images that does not count. Time is what passes from images in memory to a fitted
+network: building, tracing and fitting. Accuracy is on all test images; they choose nothing, with
+one exception in the peer's favour: Keras's convnet is also timed to the epoch after which 99 % of
+them were right for the first time. Peers that need no validation images learn from them too.
+Recipes that take longer than two minutes are not trained here: their rows are the recorded series
+of `mnist recipes`.
+
+Each finished training is a line in RESULTS, so that a run that was cut short goes on.
+
+    python -m benchmarks.recipes --data-dir DIR [--results runs/recipes.jsonl]
+        [--write docs/benchmarks.md]
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from benchmarks.measure import (
+    machine,
+    matrix_product_flops,
+    mean_and_deviation,
+    median_and_range,
+    report,
+    table,
+)
+from benchmarks.peers import PEERS, Contender, ours
+from mnist_classifier.learn import catalogue, records
+from mnist_classifier.learn.datasets import Dataset, Splits, load_dataset, prepare
+
+SIZES = (1000, 5000, 20_000)  # and all
+LONGEST = 120  # seconds, of a recipe that is trained here
+# How many seeds, from 0; those that take minutes have fewer, and SVC has no chance in it.
+SEEDS = {"Keras's convnet": 3, "MLPClassifier": 3, "SVC": 1, "plain script": 5}
+MOST_SEEDS = 10
+GROWTH_SEEDS = 3
+COLOURS = ("#1b6ca8", "#2a9d8f", "#d1495b", "#7b5ea7", "#b36a00", "#5c677d", "#000000")
+MARKERS = "osD^vPX*<>"
+
+Results = list[dict[str, Any]]
+
+
+def contenders() -> dict[str, Contender]:
+    """Return ours that take no longer than two minutes, then the peers."""
+    recorded = records.load()
+    short = [
+        name
+        for name in catalogue.BY_NAME
+        if (series := recorded[name]["series"]) and series["median_fit_seconds"] <= LONGEST
+    ]
+    return {**{name: ours(name) for name in short}, **PEERS}
+
+
+def part_of(dataset: Dataset, size: int, seed: int) -> Splits:
+    """Split ``size`` of the training images, drawn by the seed, as the program splits them."""
+    few = np.random.default_rng(seed).permutation(len(dataset.train_labels))[:size]
+    images, labels = dataset.train_images[few], dataset.train_labels[few]
+    return prepare(replace(dataset, train_images=images, train_labels=labels), seed)
+
+
+def planned(names: Sequence[str], size: int) -> list[tuple[str, int, int]]:
+    """Return contender, number of images and seed of all trainings, in turns."""
+    turns = [(size, seed) for seed in range(MOST_SEEDS)]
+    turns += [(few, seed) for seed in range(GROWTH_SEEDS) for few in SIZES if few < size]
+    return [
+        (name, images, seed)
+        for images, seed in turns
+        for name in names
+        if seed < SEEDS.get(name, MOST_SEEDS)
+    ]
+
+
+def measure(dataset: Dataset, results: Path) -> Results:
+    """Train what is not in ``results`` yet; return all its lines."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    done: Results = []
+    if results.exists():
+        done = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
+    known = {(row["name"], row["images"], row["seed"]) for row in done}
+    everyone = contenders()
+    plan = planned(list(everyone), len(dataset.train_labels))
+    missing = [turn for turn in plan if turn not in known]
+    warm: set[str] = set()
+    for number, (name, images, seed) in enumerate(missing, 1):
+        if name not in warm:
+            everyone[name](part_of(dataset, min(SIZES), 0), 0)
+            warm.add(name)
+        began = time.perf_counter()
+        fitted = everyone[name](part_of(dataset, images, seed), seed)
+        row = {"name": name, "images": images, "seed": seed, **asdict(fitted)}
+        done.append(row)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        print(
+            f"{number}/{len(missing)}  {name:16}  {images:6,} images  seed {seed}  "
+            f"{fitted.seconds:6.1f} s  {fitted.accuracy:.2%}  "
+            f"({time.perf_counter() - began:.0f} s in all)",
+            flush=True,
+        )
+    return [row for row in done if (row["name"], row["images"], row["seed"]) in plan]
+
+
+def accuracy_figure(runs: dict[str, list[tuple[float, float]]]) -> Figure:
+    """Draw accuracy against training time, a point a seed.
+
+    Args:
+        runs: For each name, seconds and accuracy of each seed.
+    """
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for index, (name, points) in enumerate(runs.items()):
+        seconds, accuracies = zip(*points, strict=True)
+        errors = [1 - accuracy for accuracy in accuracies]
+        axes.plot(seconds, errors, **_style(index), linestyle="none", alpha=0.7, label=name)
+    axes.set(xscale="log", xlabel="seconds of training")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:,g}"))
+    _show_errors_as_accuracy(axes)
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def growth_figure(results: Results) -> Figure:
+    """Draw time and accuracy against the number of images, medians and means over seeds."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    time_axes, accuracy_axes = figure.subplots(1, 2)
+    sizes = sorted({row["images"] for row in results})
+    for index, name in enumerate(dict.fromkeys(row["name"] for row in results)):
+        cells = [_cell(results, name, size) for size in sizes]
+        time_axes.plot(sizes, [seconds for seconds, _ in cells], **_style(index), label=name)
+        accuracy_axes.plot(sizes, [1 - accuracy for _, accuracy in cells], **_style(index))
+    time_axes.set(yscale="log", ylabel="seconds of training")
+    time_axes.grid(alpha=0.25)
+    _show_errors_as_accuracy(accuracy_axes)
+    for axes in (time_axes, accuracy_axes):
+        axes.set(xscale="log", xlabel="training images, validation included")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.xaxis.minorticks_off()
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _show_errors_as_accuracy(axes: Axes) -> None:
+    """Lay errors on a log scale, the fewest at the top, and write accuracies beside them."""
+    axes.set(yscale="log", ylabel="test accuracy")
+    axes.set_ylim(0.2, 0.001)
+    shares = [0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
+    axes.set_yticks(shares, [f"{1 - share:.1%}" for share in shares])
+    axes.yaxis.minorticks_off()
+    axes.grid(alpha=0.25)
+
+
+def _cell(results: Results, name: str, size: int) -> tuple[float, float]:
+    """Return a contender's median seconds and mean accuracy on a number of images."""
+    mine = [row for row in results if (row["name"], row["images"]) == (name, size)]
+    seconds = statistics.median(row["seconds"] for row in mine)
+    return seconds, statistics.mean(row["accuracy"] for row in mine)
+
+
+def _style(index: int) -> dict[str, Any]:
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index], "markersize": 5}
+
+
+def recorded_series() -> dict[str, dict[str, Any]]:
+    """Return the series of recipes that are too long to be trained here."""
+    return {
+        name: record["series"]
+        for name, record in records.load().items()
+        if record["series"] and record["series"]["median_fit_seconds"] > LONGEST
+    }
+
+
+def contender_rows(results: Results, peak: float) -> list[list[str]]:
+    """Return a table's rows for what was trained here."""
+    rows = []
+    for name in dict.fromkeys(row["name"] for row in results):
+        mine = [row for row in results if row["name"] == name]
+        accuracies = [row["accuracy"] for row in mine]
+        share = "–"
+        if mine[0]["multiply_adds"]:
+            rates = [2 * row["multiply_adds"] / row["seconds"] for row in mine]
+            share = f"{statistics.median(rates) / peak:.0%}"
+        seconds = median_and_range([row["seconds"] for row in mine])
+        worst = f"{min(accuracies):.2%}"
+        rows.append([name, seconds, mean_and_deviation(accuracies), worst, f"{len(mine)}", share])
+    return rows
+
+
+def recorded_rows(series: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Return a table's rows for recorded series."""
+    return [
+        [
+            f"{name}, recorded",
+            median_and_range(one["fit_seconds"]),
+            mean_and_deviation(one["test_accuracies"]),
+            f"{min(one['test_accuracies']):.2%}",
+            f"{one['finished']}",
+            "–",
+        ]
+        for name, one in series.items()
+    ]
+
+
+def growth_rows(results: Results) -> list[list[str]]:
+    """Return a table's rows: seconds and accuracy of each contender for each number of images."""
+    sizes = sorted({row["images"] for row in results})
+    rows = []
+    for name in dict.fromkeys(row["name"] for row in results):
+        cells = [_cell(results, name, size) for size in sizes]
+        rows.append([name, *(f"{seconds:.1f} s, {accuracy:.2%}" for seconds, accuracy in cells)])
+    return rows
+
+
+def ratios(results: Results) -> dict[str, float]:
+    """Return how many times as long as each of our recipes each peer takes, by medians."""
+    seconds: dict[str, list[float]] = {}
+    for row in results:
+        seconds.setdefault(row["name"], []).append(row["seconds"])
+        if row["enough"]:
+            seconds.setdefault(f"{row['name']} to 99 %", []).append(row["enough"])
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    return {
+        f"{peer} / {recipe}": median[peer] / median[recipe]
+        for recipe in median
+        if recipe in catalogue.BY_NAME
+        for peer in median
+        if peer not in catalogue.BY_NAME
+    }
+
+
+def main(
+    data_dir: Annotated[Path | None, typer.Option(help="MNIST's files; else Keras's.")] = None,
+    results: Annotated[Path, typer.Option(help="Where each training is noted.")] = Path(
+        "runs/recipes.jsonl"
+    ),
+    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+) -> None:
+    """Train all contenders in turns, and lay their times and accuracies side by side."""
+    dataset = load_dataset("mnist" if data_dir is None else None, data_dir)
+    lines = measure(dataset, results)
+    whole = [row for row in lines if row["images"] == len(dataset.train_labels)]
+    peak = matrix_product_flops()
+    series = recorded_series()
+    points = {
+        name: [(row["seconds"], row["accuracy"]) for row in whole if row["name"] == name]
+        for name in dict.fromkeys(row["name"] for row in whole)
+    } | {
+        f"{name}, recorded": list(zip(one["fit_seconds"], one["test_accuracies"], strict=True))
+        for name, one in series.items()
+    }
+    pictures = ""
+    if write is not None:
+        images = write.parent / "images"
+        images.mkdir(parents=True, exist_ok=True)
+        accuracy_figure(points).savefig(images / "accuracy-against-time.png", dpi=150)
+        growth_figure(lines).savefig(images / "growth.png", dpi=150)
+        pictures = "![accuracy against training time](images/accuracy-against-time.png)"
+    here = machine("keras", "tensorflow", "scikit-learn", "numpy")
+    header = ["training", "seconds, median (range)", "test accuracy", "worst seed", "seeds", "peak"]
+    sizes = sorted({row["images"] for row in lines})
+    text = (
+        f"{(__doc__ or '').split('    python')[0].strip()}\n\n"
+        f"{table(header, [*contender_rows(whole, peak), *recorded_rows(series)])}\n\n"
+        f"{dataset.name}, {len(dataset.test_labels):,} test images, on {here['processor']} with "
+        f"{here['cores']} cores; Keras {here['keras']} on TensorFlow {here['tensorflow']}, "
+        f'scikit-learn {here["scikit-learn"]}. "peak" is the share of the processor\'s peak, '
+        f"{peak / 1e9:,.0f} GFLOP/s in a large float32 matrix product, that the training's "
+        "multiplications and additions come to: three times those of answering.\n\n"
+        f"{pictures}\n\n## How many times as long a peer takes\n\n"
+        f"{table(*ratio_table(ratios(whole)))}\n\n## How cost grows\n\n"
+        "Median seconds and mean accuracy over seeds; of the images named, a tenth validates.\n\n"
+        f"{table(['training', *(f'{size:,} images' for size in sizes)], growth_rows(lines))}\n\n"
+        + ("![time and accuracy against images](images/growth.png)" if write else "")
+    )
+    facts = {"peak_flops": peak, "ratios": ratios(whole), "trainings": whole, "machine": here}
+    command = "python -m benchmarks.recipes --data-dir DIR --write docs/benchmarks.md"
+    report("Benchmarks: the recipes and their peers", text, facts, command, write)
+
+
+def ratio_table(found: dict[str, float]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: a peer a row, a recipe a column."""
+    pairs = {tuple(name.split(" / ")): ratio for name, ratio in found.items()}
+    recipes = list(dict.fromkeys(recipe for _, recipe in pairs))
+    peers = list(dict.fromkeys(peer for peer, _ in pairs))
+    rows = [[peer, *(f"{pairs[peer, recipe]:.2f}" for recipe in recipes)] for peer in peers]
+    return ["peer", *(f"of {recipe}" for recipe in recipes)], rows
+
+
+if __name__ == "__main__":
+    typer.run(main)
