@@ -17,6 +17,7 @@ Recipe = recipes.Recipe | ensemble.EnsembleRecipe | reader.ReaderRecipe
 
 _ALL: tuple[Recipe, ...] = (
     recipes.DNN,
+    recipes.CNN_FAST,
     recipes.CNN_SMALL,
     recipes.CNN_BEST,
     ensemble.ENSEMBLE,

@@ -14,6 +14,7 @@ LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
 RECIPES = {
     "dnn": "the program's own: Dense layers",
+    "cnn-fast": "soon good: convolutions, one epoch",
     "cnn-small": "few weights: convolutions, deformed images",
     "cnn-best": "one network as accurate as it gets: wider than cnn-small",
     "ensemble": "five of cnn-best; their probabilities averaged",

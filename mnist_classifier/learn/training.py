@@ -72,6 +72,7 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
         # With a weight decay, Keras's Adam is AdamW.
         optimizer=keras.optimizers.Adam(
             schedule,
+            *recipe.betas,
             weight_decay=recipe.weight_decay,
             use_ema=recipe.averaging is not None,
             ema_momentum=recipe.averaging or 0,
