@@ -194,8 +194,8 @@ CNN_FAST = Recipe(
     patience=None,
     batch_size=256,
     learning_rate=1e-2,
-    warmup=0.3,
-    steps_per_execution=32,
+    warmup=0.2,
+    steps_per_execution=1,
     label_smoothing=0.1,
     betas=(0.7, 0.9),
 )

@@ -8,12 +8,17 @@ import pytest
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn import reader, training
+from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Targets, load_dataset, one_hot, prepare
+from mnist_classifier.learn.epochs import judge
 from mnist_classifier.learn.recipes import DNN
 
+_SHORT = replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)
+_AVERAGED = replace(_SHORT, patience=None, averaging=0.9, weight_decay=0.01)
 RECIPES = {
-    "dnn": (training, replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)),
+    "dnn": (training, _SHORT),
+    "averaged and deformed": (training, replace(_AVERAGED, deformation=Deformation())),
     "reader": (reader, replace(reader.READER, epochs=3, finishing_epochs=1, batch_size=20)),
 }
 
@@ -55,7 +60,7 @@ def train(recipe, splits, folder=None, callbacks=(), seed=0):
     return outcome, model.get_weights()
 
 
-@pytest.mark.parametrize("recipe", ["dnn", "reader"])
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_the_end_is_that_of_an_uninterrupted_training(splits, tmp_path, recipe):
     whole, weights = train(recipe, splits)
     for cut in (1, 3):
@@ -104,6 +109,17 @@ def test_another_networks_checkpoint_is_refused(splits, tmp_path):
         train("dnn", splits, tmp_path, [CutAfter(1)])
     with pytest.raises(RunError, match="another network"):
         train("reader", splits, tmp_path)
+
+
+def test_validation_is_judged_as_keras_would(splits):
+    keras.utils.set_random_seed(0)
+    model = training.build(_SHORT)
+    training.compile_model(model, _SHORT, len(splits.train))
+    x, y = splits.validation.x, one_hot(splits.validation.labels)
+    judged = judge(model, x, y)
+    expected = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert judged["val_loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert judged["val_accuracy"] == pytest.approx(expected["accuracy"], abs=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_other_ones(splits):

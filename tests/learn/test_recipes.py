@@ -1,6 +1,7 @@
 import keras
+import numpy as np
 
-from mnist_classifier.learn.recipes import CNN_SMALL, DNN
+from mnist_classifier.learn.recipes import CNN_FAST, CNN_SMALL, DNN, cosine_filters
 from mnist_classifier.learn.training import build
 
 
@@ -32,3 +33,17 @@ def test_a_single_image_still_makes_a_batch():
 
 def test_cnn_small_is_small():
     assert build(CNN_SMALL).count_params() <= 150_000
+
+
+def test_cosine_filters_are_unit_patterns_that_answer_to_different_things():
+    filters = cosine_filters(5).reshape(25, 25).T
+    np.testing.assert_allclose(np.linalg.norm(filters, axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(filters[1::2], -filters[2::2])  # opposites
+    patterns = filters[[0, *range(1, 25, 2)]]
+    np.testing.assert_allclose(patterns @ patterns.T, np.eye(13), atol=1e-6)
+
+
+def test_cnn_fasts_first_convolution_does_not_learn():
+    first, second = [layer for layer in build(CNN_FAST).layers if hasattr(layer, "filters")]
+    assert not first.trainable_weights
+    assert second.trainable_weights
