@@ -64,14 +64,17 @@ def cnn_layers(
 
 
 def cosine_filters(size: int) -> npt.NDArray[np.float32]:
-    """Return all patterns of the discrete cosine transform (Ahmed and others, 1974) as filters.
+    """Return the coarser patterns of the discrete cosine transform (Ahmed and others, 1974).
 
-    Followed by a relu, a filter would lose what its opposite answers to; so half of the patterns,
-    the coarser ones, are there with both signs.
+    Each has its opposite beside it, for a relu would lose what that one answers to. So as many
+    patterns as a patch has pixels hold the coarser half of what a patch can show.
+
+    Args:
+        size: Pixels along a side, odd.
 
     Returns:
-        Shape ``(size, size, 1, size²)``: the even patch, then pairs of opposites from coarse to
-        fine.
+        Unit patterns, shape ``(size, size, 1, size²)``: the even patch, which needs no opposite,
+        then pairs from coarse to fine.
     """
     wave = np.cos(np.pi * np.outer(np.arange(size), np.arange(size) + 0.5) / size)
     pairs = sorted(np.ndindex(size, size), key=lambda pair: (sum(pair), pair))
