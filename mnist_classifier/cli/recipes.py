@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from textwrap import fill, indent
 from typing import Annotated, Any
 
 import typer
+
+WIDTH = 22  # of what a recipe is, so that a line has 80 columns
+NOT_RECORDED = "–"
 
 
 def recipes(
@@ -39,7 +43,6 @@ def recipes(
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("recipe", no_wrap=True)
-    table.add_column("what it is")
     for heading in ("weights", "multiply-\nadds", "test accuracy", "fit time"):
         table.add_column(heading, justify="right", no_wrap=True)
     machines: dict[str, list[str]] = {}
@@ -49,17 +52,18 @@ def recipes(
         if series:
             machines.setdefault(_machine(series), []).append(name)
         table.add_row(
-            name,
-            what,
+            f"{name}\n{indent(fill(what, WIDTH), '  ')}",
             *(
-                f"{record[kind]:,}" if kind in record else "not recorded"
+                f"{record[kind]:,}" if kind in record else NOT_RECORDED
                 for kind in ("parameters", "multiply_adds")
             ),
-            _accuracy(series) if series else "not recorded",
-            _duration(series["median_fit_seconds"]) if series else "not recorded",
+            _accuracy(series) if series else NOT_RECORDED,
+            _duration(series["median_fit_seconds"]) if series else NOT_RECORDED,
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
+    if len(known) < len(RECIPES) or not all(record["series"] for record in known.values()):
+        console.print(f"\n{NOT_RECORDED}  not recorded")
     for machine, names in machines.items():
         console.print(f"\n{', '.join(names)}: recorded on {machine}")
 

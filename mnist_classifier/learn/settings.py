@@ -14,10 +14,10 @@ LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
 RECIPES = {
     "dnn": "the program's own: Dense layers",
-    "cnn-fast": "good in seconds: two convolutions, the first fixed; one epoch",
-    "cnn-small": "few weights: four convolutions, deformed images",
-    "cnn-best": "convolutions of twice cnn-small's width",
-    "ensemble": "five of cnn-best, their probabilities averaged",
+    "cnn-fast": "good in seconds: convolutions, one epoch",
+    "cnn-small": "few weights: convolutions, deformed images",
+    "cnn-best": "cnn-small, twice as wide",
+    "ensemble": "five of cnn-best, probabilities averaged",
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
 """Each recipe's name and what it is; `catalogue` has the recipes themselves."""
