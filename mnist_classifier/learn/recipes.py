@@ -132,9 +132,9 @@ class Recipe:
         betas: What Adam keeps in each step of its means of gradients and of their squares, 0 to 1.
         weight_decay: Share of each weight, times the learning rate, that a step takes away
             (Loshchilov and Hutter, Decoupled weight decay, 2019); ``None``: nothing.
-        averaging: Share of the averaged weights, 0 to 1, that stays in a step, the rest coming
-            from Adam's; after each epoch the averages become the weights (Polyak and Juditsky,
-            Acceleration of stochastic approximation by averaging, 1992). ``None``: no average.
+        averaging: Over how many epochs weights are averaged, the latest most; after each epoch the
+            averages become the weights (Polyak and Juditsky, Acceleration of stochastic
+            approximation by averaging, 1992). ``None``: no average.
         deformation: How far the images of each epoch are deformed anew; ``None``: not at all.
     """
 
@@ -227,7 +227,7 @@ CNN_SMALL = Recipe(
     steps_per_execution=16,
     label_smoothing=0.02,
     weight_decay=0.01,
-    averaging=0.998,
+    averaging=1.2,
     deformation=_MNIST_HANDS,
 )
 

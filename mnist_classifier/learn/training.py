@@ -59,7 +59,8 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
         recipe: Learning rate, its schedule, weight decay, averaging and steps per execution.
         train_size: How many images an epoch has; the schedule ends with the last epoch.
     """
-    steps = recipe.epochs * math.ceil(train_size / recipe.batch_size)
+    steps_an_epoch = math.ceil(train_size / recipe.batch_size)
+    steps = recipe.epochs * steps_an_epoch
     warmup_steps = round(recipe.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=recipe.learning_rate / 10,
@@ -75,7 +76,7 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
             *recipe.betas,
             weight_decay=recipe.weight_decay,
             use_ema=recipe.averaging is not None,
-            ema_momentum=recipe.averaging or 0,
+            ema_momentum=1 - 1 / max(1, (recipe.averaging or 1) * steps_an_epoch),
         ),
         loss=binary_cross_entropy(),
         metrics=["accuracy"],

@@ -15,7 +15,7 @@ from mnist_classifier.learn.epochs import judge
 from mnist_classifier.learn.recipes import DNN
 
 _SHORT = replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)
-_AVERAGED = replace(_SHORT, patience=None, averaging=0.9, weight_decay=0.01)
+_AVERAGED = replace(_SHORT, patience=None, averaging=0.5, weight_decay=0.01)
 RECIPES = {
     "dnn": (training, _SHORT),
     "averaged and deformed": (training, replace(_AVERAGED, deformation=Deformation())),
