@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ from mnist_classifier.learn.datasets import Part, Splits, Targets, one_hot
 
 Floats = npt.NDArray[np.float32]
 ENOUGH = 0.99  # of the test images
+PIXEL_MEAN, PIXEL_DEVIATION = np.float32(0.1307), np.float32(0.3081)  # of MNIST's training images
 
 
 @dataclass(frozen=True)
@@ -103,37 +105,41 @@ def keras_convnet(splits: Splits, seed: int) -> Fitted:
 
 
 def train_mnist_fast(splits: Splits, seed: int) -> Fitted:
-    """Train the network of "train_mnist_fast" (github.com/tuomaso/train_mnist_fast, 2019).
+    """Train the network of github.com/tuomaso/train_mnist_fast (2021), its last notebook's.
 
     Convolutions of 24 filters, 5×5, and of 32, 3×3, each with a max-pool and relu, Dense 256 and
-    10; Adam with betas 0.7 and 0.9, one epoch of all images in batches of 256, the learning rate
-    rising to 0.01 and falling to 0 again along straight lines (Smith, one cycle, 2018).
+    10; Adam with betas 0.7 and 0.9, one epoch of all images in batches of 256, pixels standardised,
+    and, as PyTorch does where nothing else is said, its first weights and its one cycle.
     """
     keras.utils.set_random_seed(seed)
-    x = np.concatenate([_pictures(splits.train), _pictures(splits.validation)])
-    y = one_hot(np.concatenate([splits.train.labels, splits.validation.labels]))
+    together, labels = _together(splits)
+    x = (together.reshape(-1, 28, 28, 1) - PIXEL_MEAN) / PIXEL_DEVIATION
+    y = one_hot(labels)
     began = time.perf_counter()
     model = keras.Sequential(
         [
             layers.Input((28, 28, 1)),
-            layers.Conv2D(24, 5),
+            layers.Conv2D(24, 5, **_as_pytorch(25)),
             layers.MaxPooling2D(2),
             layers.ReLU(),
-            layers.Conv2D(32, 3),
+            layers.Conv2D(32, 3, **_as_pytorch(9 * 24)),
             layers.MaxPooling2D(2),
             layers.ReLU(),
             layers.Flatten(),
-            layers.Dense(256, activation="relu"),
-            layers.Dense(10),
+            layers.Dense(256, activation="relu", **_as_pytorch(800)),
+            layers.Dense(10, **_as_pytorch(256)),
         ]
     )
+    rate = _OneCycle(0.01, math.ceil(len(x) / 256))
     model.compile(
-        keras.optimizers.Adam(_OneCycle(0.01, -(-len(x) // 256)), beta_1=0.7, beta_2=0.9),
+        keras.optimizers.Adam(rate, beta_1=0.7, beta_2=0.9, epsilon=1e-8),
         keras.losses.CategoricalCrossentropy(from_logits=True),
         steps_per_execution=32,
     )
     model.fit(x, y, batch_size=256, epochs=1, verbose=0)
-    return _judged(model, splits, time.perf_counter() - began, len(x))
+    seconds = time.perf_counter() - began
+    test = Part((splits.test.x - PIXEL_MEAN) / PIXEL_DEVIATION, splits.test.labels)
+    return _judged(model, replace(splits, test=test), seconds, len(x))
 
 
 def mlp_classifier(splits: Splits, seed: int) -> Fitted:
@@ -192,15 +198,25 @@ PEERS: dict[str, Contender] = {
 
 
 class _OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Rises from a tenth of the highest rate to it in three tenths of all steps; falls to 0."""
+    """PyTorch's ``OneCycleLR`` as it is unless told otherwise: two halves of a cosine.
+
+    Up from a 25th of the highest rate in three tenths of all steps, then down to next to nothing.
+    """
 
     def __init__(self, highest: float, steps: int) -> None:
         self._highest = highest
         self._steps = steps
 
     def __call__(self, step: Any) -> Any:
-        done = keras.ops.cast(step, "float32") / self._steps
-        return self._highest * keras.ops.minimum(0.1 + 3 * done, (1 - done) / 0.7)
+        step, top = keras.ops.cast(step, "float32"), 0.3 * self._steps - 1
+        low, end = self._highest / 25, self._highest / 25e4
+        up = self._between(low, self._highest, step / top)
+        down = self._between(self._highest, end, (step - top) / (self._steps - 1 - top))
+        return keras.ops.where(step <= top, up, down)
+
+    @staticmethod
+    def _between(begin: float, end: float, share: Any) -> Any:
+        return end + (begin - end) * (1 + keras.ops.cos(math.pi * share)) / 2
 
     def get_config(self) -> dict[str, Any]:
         return {"highest": self._highest, "steps": self._steps}
@@ -226,6 +242,15 @@ class _Clock(keras.callbacks.Callback):  # type: ignore[misc]
             if _accuracy(self.model, self._test) >= ENOUGH:
                 self.enough = before
             self._began += self.seconds() - before
+
+
+def _as_pytorch(inputs: int) -> dict[str, keras.initializers.Initializer]:
+    """Return how PyTorch draws the weights and biases of a layer with so many inputs a unit."""
+    most = 1 / math.sqrt(inputs)
+    return {
+        name: keras.initializers.RandomUniform(-most, most)
+        for name in ("kernel_initializer", "bias_initializer")
+    }
 
 
 def _pictures(part: Part) -> Floats:
