@@ -8,7 +8,8 @@ them were right for the first time. Peers that need no validation images learn f
 Recipes that take longer than two minutes are not trained here: their rows are the recorded series
 of `mnist recipes`.
 
-Each finished training is a line in RESULTS, so that a run that was cut short goes on.
+Each finished training is a line in RESULTS, so that a run that was cut short goes on; lines of
+another machine, other versions or a recipe as it was before are left aside.
 
     python -m benchmarks.recipes --data-dir DIR [--results runs/recipes.jsonl]
         [--write docs/benchmarks.md]
@@ -60,9 +61,20 @@ def contenders() -> dict[str, Contender]:
     short = [
         name
         for name in catalogue.BY_NAME
-        if (series := recorded[name]["series"]) and series["median_fit_seconds"] <= LONGEST
+        if (series := recorded.get(name, {}).get("series"))
+        and series["median_fit_seconds"] <= LONGEST
     ]
     return {**{name: ours(name) for name in short}, **PEERS}
+
+
+def circumstances(name: str) -> dict[str, Any]:
+    """Return what a training's line holds for: the machine and, of ours, the recipe as it is."""
+    under: dict[str, Any] = dict(machine("keras", "tensorflow", "scikit-learn", "numpy"))
+    if name in catalogue.BY_NAME:
+        recipe = catalogue.BY_NAME[name]
+        under["recipe"] = {**recipe.as_json(), **catalogue.cost(recipe)}
+    as_read_again: dict[str, Any] = json.loads(json.dumps(under))
+    return as_read_again
 
 
 def part_of(dataset: Dataset, size: int, seed: int) -> Splits:
@@ -87,12 +99,15 @@ def planned(names: Sequence[str], size: int) -> list[tuple[str, int, int]]:
 def measure(dataset: Dataset, results: Path) -> Results:
     """Train what is not in ``results`` yet; return all its lines."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    done: Results = []
-    if results.exists():
-        done = [json.loads(line) for line in results.read_text("utf-8").splitlines()]
-    known = {(row["name"], row["images"], row["seed"]) for row in done}
     everyone = contenders()
-    plan = planned(list(everyone), len(dataset.train_labels))
+    under = {name: circumstances(name) for name in everyone}
+    lines = results.read_text("utf-8").splitlines() if results.exists() else []
+    rows = [json.loads(line) for line in lines]
+    done = [row for row in rows if row.get("under") == under.get(row["name"], {})]
+    print(f"{len(done)} of {len(rows)} lines in {results} hold for this run", flush=True)
+    known = {(row["name"], row["images"], row["seed"]) for row in done}
+    order = list(everyone)
+    plan = planned(order, len(dataset.train_labels))
     missing = [turn for turn in plan if turn not in known]
     warm: set[str] = set()
     for number, (name, images, seed) in enumerate(missing, 1):
@@ -101,7 +116,7 @@ def measure(dataset: Dataset, results: Path) -> Results:
             warm.add(name)
         began = time.perf_counter()
         fitted = everyone[name](part_of(dataset, images, seed), seed)
-        row = {"name": name, "images": images, "seed": seed, **asdict(fitted)}
+        row = {"name": name, "images": images, "seed": seed, **asdict(fitted), "under": under[name]}
         done.append(row)
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -111,7 +126,11 @@ def measure(dataset: Dataset, results: Path) -> Results:
             f"({time.perf_counter() - began:.0f} s in all)",
             flush=True,
         )
-    return [row for row in done if (row["name"], row["images"], row["seed"]) in plan]
+    return [
+        {key: value for key, value in row.items() if key != "under"}
+        for row in sorted(done, key=lambda row: order.index(row["name"]))
+        if (row["name"], row["images"], row["seed"]) in plan
+    ]
 
 
 def accuracy_figure(runs: dict[str, list[tuple[float, float]]]) -> Figure:
@@ -174,7 +193,11 @@ def _cell(results: Results, name: str, size: int) -> tuple[float, float]:
 
 
 def _style(index: int) -> dict[str, Any]:
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index], "markersize": 5}
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 5,
+    }
 
 
 def recorded_series() -> dict[str, dict[str, Any]]:
