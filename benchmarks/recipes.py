@@ -251,18 +251,19 @@ def growth_rows(results: Results) -> list[list[str]]:
 
 
 def ratios(results: Results) -> dict[str, float]:
-    """Return how many times as long as each of our recipes each peer takes, by medians."""
-    seconds: dict[str, list[float]] = {}
+    """Return how many times as long as each of our recipes each peer takes: medians over turns."""
+    seconds: dict[str, dict[int, float]] = {}
     for row in results:
-        seconds.setdefault(row["name"], []).append(row["seconds"])
+        seconds.setdefault(row["name"], {})[row["seed"]] = row["seconds"]
         if row["enough"]:
-            seconds.setdefault(f"{row['name']} to 99 %", []).append(row["enough"])
-    median = {name: statistics.median(values) for name, values in seconds.items()}
+            seconds.setdefault(f"{row['name']} to 99 %", {})[row["seed"]] = row["enough"]
     return {
-        f"{peer} / {recipe}": median[peer] / median[recipe]
-        for recipe in median
+        f"{peer} / {recipe}": statistics.median(
+            theirs / mine[seed] for seed, theirs in seconds[peer].items() if seed in mine
+        )
+        for recipe, mine in seconds.items()
         if recipe in catalogue.BY_NAME
-        for peer in median
+        for peer in seconds
         if peer not in catalogue.BY_NAME
     }
 
@@ -306,6 +307,7 @@ def main(
         f"{peak / 1e9:,.0f} GFLOP/s in a large float32 matrix product, that the training's "
         "multiplications and additions come to: three times those of answering.\n\n"
         f"{pictures}\n\n## How many times as long a peer takes\n\n"
+        "In the same turn, medians over turns.\n\n"
         f"{table(*ratio_table(ratios(whole)))}\n\n## How cost grows\n\n"
         "Median seconds and mean accuracy over seeds; of the images named, a tenth validates.\n\n"
         f"{table(['training', *(f'{size:,} images' for size in sizes)], growth_rows(lines))}\n\n"
