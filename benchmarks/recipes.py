@@ -11,8 +11,8 @@ of `mnist recipes`.
 Each finished training is a line in RESULTS, so that a run that was cut short goes on; lines of
 another machine, other versions or a recipe as it was before are left aside.
 
-    python -m benchmarks.recipes --data-dir DIR [--results runs/recipes.jsonl]
-        [--write docs/benchmarks.md]
+    python -m benchmarks.recipes --data-dir DIR [--seeds 10] [--only NAME]...
+        [--results runs/recipes.jsonl] [--write docs/benchmarks.md]
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ from mnist_classifier.learn.datasets import Dataset, Splits, load_dataset, prepa
 
 SIZES = (1000, 5000, 20_000)  # and all
 LONGEST = 120  # seconds, of a recipe that is trained here
-# How many seeds, from 0; those that take minutes have fewer, and SVC has no chance in it.
+# The most seeds, from 0, of those that take minutes; and SVC has no chance in it.
 SEEDS = {"Keras's convnet": 3, "MLPClassifier": 3, "SVC": 1, "plain script": 5}
-MOST_SEEDS = 10
 GROWTH_SEEDS = 2
 COLOURS = ("#1b6ca8", "#2a9d8f", "#d1495b", "#7b5ea7", "#b36a00", "#5c677d", "#000000")
 MARKERS = "osD^vPX*<>"
@@ -84,22 +83,23 @@ def part_of(dataset: Dataset, size: int, seed: int) -> Splits:
     return prepare(replace(dataset, train_images=images, train_labels=labels), seed)
 
 
-def planned(names: Sequence[str], size: int) -> list[tuple[str, int, int]]:
+def planned(names: Sequence[str], size: int, seeds: int) -> list[tuple[str, int, int]]:
     """Return contender, number of images and seed of all trainings, in turns."""
-    turns = [(size, seed) for seed in range(MOST_SEEDS)]
-    turns += [(few, seed) for seed in range(GROWTH_SEEDS) for few in SIZES if few < size]
+    turns = [(size, seed) for seed in range(seeds)]
+    turns += [
+        (few, seed) for seed in range(min(seeds, GROWTH_SEEDS)) for few in SIZES if few < size
+    ]
     return [
         (name, images, seed)
         for images, seed in turns
         for name in names
-        if seed < SEEDS.get(name, MOST_SEEDS)
+        if seed < SEEDS.get(name, seeds)
     ]
 
 
-def measure(dataset: Dataset, results: Path) -> Results:
-    """Train what is not in ``results`` yet; return all its lines."""
+def measure(dataset: Dataset, everyone: dict[str, Contender], seeds: int, results: Path) -> Results:
+    """Train what is not in ``results`` yet; return its lines of these contenders and seeds."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    everyone = contenders()
     under = {name: circumstances(name) for name in everyone}
     lines = results.read_text("utf-8").splitlines() if results.exists() else []
     rows = [json.loads(line) for line in lines]
@@ -107,7 +107,7 @@ def measure(dataset: Dataset, results: Path) -> Results:
     print(f"{len(done)} of {len(rows)} lines in {results} hold for this run", flush=True)
     known = {(row["name"], row["images"], row["seed"]) for row in done}
     order = list(everyone)
-    plan = planned(order, len(dataset.train_labels))
+    plan = planned(order, len(dataset.train_labels), seeds)
     missing = [turn for turn in plan if turn not in known]
     warm: set[str] = set()
     for number, (name, images, seed) in enumerate(missing, 1):
@@ -270,14 +270,23 @@ def ratios(results: Results) -> dict[str, float]:
 
 def main(
     data_dir: Annotated[Path | None, typer.Option(help="MNIST's files; else Keras's.")] = None,
+    seeds: Annotated[int, typer.Option(help="The most seeds of each, from 0.", min=1)] = 10,
+    only: Annotated[list[str] | None, typer.Option(help="Train no others; repeatable.")] = None,
     results: Annotated[Path, typer.Option(help="Where each training is noted.")] = Path(
         "runs/recipes.jsonl"
     ),
     write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
 ) -> None:
     """Train all contenders in turns, and lay their times and accuracies side by side."""
+    everyone = contenders()
+    if unknown := set(only or ()) - set(everyone):
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))}: expected some of {', '.join(everyone)}",
+            param_hint="--only",
+        )
+    everyone = {name: train for name, train in everyone.items() if not only or name in only}
     dataset = load_dataset("mnist" if data_dir is None else None, data_dir)
-    lines = measure(dataset, results)
+    lines = measure(dataset, everyone, seeds, results)
     whole = [row for row in lines if row["images"] == len(dataset.train_labels)]
     peak = matrix_product_flops()
     series = recorded_series()
@@ -314,7 +323,8 @@ def main(
         + ("![time and accuracy against images](images/growth.png)" if write else "")
     )
     facts = {"peak_flops": peak, "ratios": ratios(whole), "trainings": whole, "machine": here}
-    command = "python -m benchmarks.recipes --data-dir DIR --write docs/benchmarks.md"
+    chosen = "".join(f' --only "{name}"' for name in only or ())
+    command = f"python -m benchmarks.recipes --data-dir DIR --seeds {seeds}{chosen} --write PAGE"
     report("Benchmarks: the recipes and their peers", text, facts, command, write)
 
 
