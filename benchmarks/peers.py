@@ -30,7 +30,7 @@ class Fitted:
     Attributes:
         seconds: From images in memory to a fitted network: building, tracing and fitting.
         accuracy: On all test images, 0 to 1.
-        multiply_adds: Of all training, three times those of answering each image: the way
+        multiply_adds: Of all training, taken as three times those of answering each image: the way
             forward, and that back for weights and for inputs. ``None`` where it has no network.
         enough: Seconds until 99 % of the test images were right for the first time, where that
             was looked for after each epoch, the clock standing; ``None`` elsewhere or if never.

@@ -314,7 +314,7 @@ def main(
         f"{here['cores']} cores; Keras {here['keras']} on TensorFlow {here['tensorflow']}, "
         f'scikit-learn {here["scikit-learn"]}. "peak" is the share of the processor\'s peak, '
         f"{peak / 1e9:,.0f} GFLOP/s in a large float32 matrix product, that the training's "
-        "multiplications and additions come to: three times those of answering.\n\n"
+        "multiplications and additions come to, taken as three times those of answering.\n\n"
         f"{pictures}\n\n## How many times as long a peer takes\n\n"
         "In the same turn, medians over turns.\n\n"
         f"{table(*ratio_table(ratios(whole)))}\n\n## How cost grows\n\n"
