@@ -52,6 +52,14 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Give the same bits each time.")
     ] = False,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Learn from this run or series, where the recipe has a teacher.",
+            show_default="one is trained first",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -84,6 +92,7 @@ def train(
         tensorboard,
         mlflow,
         deterministic,
+        teacher,
     )
     if show_augmentation and (resume or seeds):
         raise SettingsError(

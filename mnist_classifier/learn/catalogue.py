@@ -9,16 +9,19 @@ import keras
 import numpy as np
 from keras import layers
 
-from mnist_classifier.learn import ensemble, reader, recipes, training
+from mnist_classifier.learn import distillation, ensemble, reader, recipes, training
 from mnist_classifier.learn.augmentation import Images, deform
 from mnist_classifier.learn.datasets import Part
 
-Recipe = recipes.Recipe | ensemble.EnsembleRecipe | reader.ReaderRecipe
+Recipe = (
+    recipes.Recipe | distillation.DistilledRecipe | ensemble.EnsembleRecipe | reader.ReaderRecipe
+)
 
 _ALL: tuple[Recipe, ...] = (
     recipes.DNN,
+    distillation.DNN_BEST,
     recipes.CNN_FAST,
-    recipes.CNN_SMALL,
+    distillation.CNN_SMALL,
     recipes.CNN_BEST,
     ensemble.ENSEMBLE,
     reader.READER,
@@ -31,6 +34,8 @@ def ways(recipe: Recipe) -> ModuleType:
     """Return the module that builds, compiles and fits a recipe's network."""
     if isinstance(recipe, ensemble.EnsembleRecipe):
         return ensemble
+    if isinstance(recipe, distillation.DistilledRecipe):
+        return distillation
     return reader if isinstance(recipe, reader.ReaderRecipe) else training
 
 

@@ -13,7 +13,7 @@ from mnist_classifier.learn import recipes, training
 from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Splits, Targets
-from mnist_classifier.learn.epochs import QUANTITIES, Training
+from mnist_classifier.learn.epochs import QUANTITIES, Stage, Training
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,10 @@ def fit(
     members = [model.get_layer(name) for name in _names(recipe)]
     trainings: list[Training] = []
     for number, member in enumerate(members):
-        turn = _Turn(callbacks, number, len(members))
+        each = recipe.member.epochs
+        stage = Stage(callbacks, number * each, len(members) * each)
         own = checkpoints.part(member.name) if checkpoints else None
-        trainings.append(training.fit(member, recipe.member, splits, targets, [turn], own))
+        trainings.append(training.fit(member, recipe.member, splits, targets, [stage], own))
         if trainings[-1].interrupted:
             break
     learned = [one for one in trainings if one.epochs]
@@ -123,51 +124,3 @@ def fit(
 
 def _names(recipe: EnsembleRecipe) -> list[str]:
     return [f"{recipe.member.name}-{number}" for number in range(1, recipe.members + 1)]
-
-
-class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells callbacks of one member's training as a part of the whole.
-
-    Args:
-        callbacks: Whom to tell.
-        number: The member's, from 0.
-        members: How many there are.
-    """
-
-    def __init__(
-        self, callbacks: Sequence[keras.callbacks.Callback], number: int, members: int
-    ) -> None:
-        super().__init__()
-        self._callbacks = callbacks
-        self._number = number
-        self._members = members
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Say how long the whole takes, once."""
-        if self._number == 0:
-            whole = {**self.params, "epochs": self.params["epochs"] * self._members}
-            for callback in self._callbacks:
-                callback.set_params(whole)
-                callback.set_model(self.model)
-                callback.on_train_begin(logs)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the epochs of the members before."""
-        for callback in self._callbacks:
-            callback.on_epoch_begin(self._number * self.params["epochs"] + epoch, logs)
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Pass it on."""
-        for callback in self._callbacks:
-            callback.on_train_batch_end(batch, logs)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the epochs of the members before."""
-        for callback in self._callbacks:
-            callback.on_epoch_end(self._number * self.params["epochs"] + epoch, logs)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Pass on the last member's."""
-        if self._number == self._members - 1:
-            for callback in self._callbacks:
-                callback.on_train_end(logs)

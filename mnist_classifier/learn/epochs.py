@@ -202,6 +202,53 @@ def shuffled(x: Floats, y: Floats, seed: int, epoch: int) -> tuple[Floats, Float
     return x[order], y[order]
 
 
+class Stage(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells callbacks of one training as a stage of several.
+
+    Args:
+        callbacks: Whom to tell.
+        before: How many epochs the stages before it have.
+        whole: How many all stages have.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[keras.callbacks.Callback], before: int, whole: int
+    ) -> None:
+        super().__init__()
+        self._callbacks = callbacks
+        self._before = before
+        self._whole = whole
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Say how long the whole takes, once."""
+        if self._before == 0:
+            for callback in self._callbacks:
+                callback.set_params({**self.params, "epochs": self._whole})
+                callback.set_model(self.model)
+                callback.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the epochs of the stages before."""
+        for callback in self._callbacks:
+            callback.on_epoch_begin(self._before + epoch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Pass it on."""
+        for callback in self._callbacks:
+            callback.on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the epochs of the stages before."""
+        for callback in self._callbacks:
+            callback.on_epoch_end(self._before + epoch, logs)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Pass on the last stage's."""
+        if self._before + self.params["epochs"] == self._whole:
+            for callback in self._callbacks:
+                callback.on_train_end(logs)
+
+
 def _tell(
     callbacks: Sequence[keras.callbacks.Callback], epoch: int, logs: dict[str, float]
 ) -> None:

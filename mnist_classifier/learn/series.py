@@ -21,7 +21,7 @@ from mnist_classifier.learn.runs import SERIES_FILE
 from mnist_classifier.learn.settings import LARGEST_SEED, Settings
 
 _RESULTS = ("seed", "test_accuracy", "test_loss", "epochs", "fit_seconds")
-_FIXED = ("seed", "epochs", "batch_size", "tensorboard", "mlflow", "deterministic")
+_FIXED = ("seed", "epochs", "batch_size", "tensorboard", "mlflow", "deterministic", "teacher")
 
 Result = dict[str, Any]
 
@@ -65,12 +65,15 @@ class Series:
 
     def settings_of(self, seed: int) -> Settings:
         """Return the settings with which a seed's run begins, or goes on."""
-        path = self.run(seed).path
+        path, teacher = self.run(seed).path, self.settings.teacher
+        if teacher and (teacher / SERIES_FILE).exists():
+            teacher = teacher / path.name
+        settings = replace(self.settings, seed=seed, teacher=teacher)
         if (path / "config.json").exists():
-            return replace(self.settings, seed=seed, output=None, resume=path)
+            return replace(settings, output=None, resume=path)
         # A process that was killed may have made the folder and learned nothing.
         shutil.rmtree(path, ignore_errors=True)
-        return replace(self.settings, seed=seed, output=path, resume=None)
+        return replace(settings, output=path, resume=None)
 
     def save(self) -> None:
         """Write ``series.json``: settings, a row for each finished seed, and their summary."""

@@ -14,13 +14,16 @@ LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
 RECIPES = {
     "dnn": "the program's own: Dense layers",
+    "dnn-best": "as far as Dense layers go: deformed images, taught by cnn-best",
     "cnn-fast": "good in seconds: convolutions, one epoch",
-    "cnn-small": "few weights: convolutions, deformed images",
-    "cnn-best": "cnn-small, twice as wide",
+    "cnn-small": "few weights: convolutions, deformed images, taught by cnn-best",
+    "cnn-best": "one convolutional network, deformed images",
     "ensemble": "five of cnn-best, probabilities averaged",
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
 """Each recipe's name and what it is; `catalogue` has the recipes themselves."""
+TAUGHT = ("cnn-small", "dnn-best")
+"""The recipes that learn from a teacher."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,12 @@ class Settings:
         tensorboard: Whether logs for TensorBoard are written in the run folder.
         mlflow: Whether the run is also kept in MLflow's store.
         deterministic: Whether only operations are used that give the same bits each time.
+        teacher: Of a recipe that has one, a finished run, or of a series one for each seed, to
+            learn from; ``None`` trains one first.
         resume: The folder of the run to go on with, or ``None`` for a new one.
 
     Raises:
-        SettingsError: A number lies outside its range, or the recipe is unknown.
+        SettingsError: A number lies outside its range, the recipe is unknown or has no teacher.
     """
 
     dataset: str | None = None
@@ -55,6 +60,7 @@ class Settings:
     tensorboard: bool = False
     mlflow: bool = False
     deterministic: bool = False
+    teacher: Path | None = None
     resume: Path | None = None
 
     def __post_init__(self) -> None:
@@ -62,6 +68,11 @@ class Settings:
             raise SettingsError(
                 f"unknown recipe {self.recipe!r}; expected one of {', '.join(RECIPES)}: "
                 "mnist recipes tells of them"
+            )
+        if self.teacher and self.recipe not in TAUGHT:
+            raise SettingsError(
+                f"the recipe {self.recipe} has no teacher; expected --teacher with "
+                f"{' or '.join(TAUGHT)}: leave it out"
             )
         for name, value, low, high in (
             ("epochs", self.epochs, 1, MOST_EPOCHS),
@@ -97,6 +108,7 @@ class Settings:
                 tensorboard=config["tensorboard"],
                 mlflow=config["mlflow"],
                 deterministic=config["deterministic"],
+                teacher=Path(config["teacher"]) if config["teacher"] else None,
                 resume=run,
             )
         except (KeyError, TypeError, SettingsError) as error:

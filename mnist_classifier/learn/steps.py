@@ -34,6 +34,7 @@ from mnist_classifier.learn import report as report_page
 from mnist_classifier.learn.catalogue import Recipe
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
+from mnist_classifier.learn.distillation import DistilledRecipe, load_teacher
 from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.evaluation import Evaluation
 from mnist_classifier.learn.judgement import Judgement
@@ -194,6 +195,10 @@ def train(
         progress = TrainingProgress(lesson.console)
     elif lesson.telling is Telling.BAR:
         progress = TrainingProgress(lesson.console, f"Seed {lesson.settings.seed}", lines=False)
+    given: dict[str, Any] = {}
+    if lesson.settings.teacher and isinstance(recipe, DistilledRecipe):
+        seed = lesson.settings.seed
+        given["teacher"] = load_teacher(lesson.settings.teacher, recipe, dataset, seed)
     try:
         outcome: Training = catalogue.ways(recipe).fit(
             model,
@@ -202,6 +207,7 @@ def train(
             targets,
             [*([progress] if progress else []), *lesson.trackers],
             checkpoints,
+            **given,
         )
     finally:
         if progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -91,6 +91,7 @@ def fit(
     targets: Targets,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoints: Checkpoints | None = None,
+    teach: Callable[[Floats, Floats], Floats] | None = None,
 ) -> Training:
     """Train as the recipe says, on images deformed anew in each epoch where it deforms.
 
@@ -105,6 +106,8 @@ def fit(
         targets: The labels of the training and validation parts.
         callbacks: As for `epochs.fit`.
         checkpoints: As for `epochs.fit`.
+        teach: Makes the targets, shape ``(n, classes)``, of an epoch's images, shape
+            ``(n, pixels)``, as they were deformed, and of their smoothed labels; ``None``: these.
     """
     classes = targets.train.shape[1]
     smoothed = (1 - recipe.label_smoothing) * targets.train + recipe.label_smoothing / classes
@@ -112,10 +115,11 @@ def fit(
 
     def images(seed: int, epoch: int) -> tuple[Floats, Floats]:
         x = splits.train.x
-        if recipe.deformation:
+        deformation = recipe.deformation_in(epoch)
+        if deformation:
             chance = np.random.default_rng((seed, epoch, 1))
-            x = deform(x.reshape(-1, side, side), chance, recipe.deformation).reshape(x.shape)
-        return epochs.shuffled(x, smoothed, seed, epoch)
+            x = deform(x.reshape(-1, side, side), chance, deformation).reshape(x.shape)
+        return epochs.shuffled(x, teach(x, smoothed) if teach else smoothed, seed, epoch)
 
     plan = epochs.Plan(
         images=images,

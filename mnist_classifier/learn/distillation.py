@@ -1,0 +1,209 @@
+"""Train a network on what another, its teacher, answers, and on the labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from mnist_classifier.errors import RunError
+from mnist_classifier.learn import recipes, runs, training
+from mnist_classifier.learn.augmentation import Deformation
+from mnist_classifier.learn.checkpoints import Checkpoints
+from mnist_classifier.learn.datasets import Dataset, Splits, Targets
+from mnist_classifier.learn.epochs import QUANTITIES, Stage, Training
+from mnist_classifier.learn.evaluation import predict
+
+
+@dataclass(frozen=True)
+class DistilledRecipe:
+    """A network that learns from another (Hinton and others, Distilling the knowledge, 2015).
+
+    The teacher answers for each image as it was deformed for the network that learns, so that both
+    see the same (Beyer and others, Knowledge distillation: a good teacher is patient, 2022).
+
+    Attributes:
+        name: What the recipe is called.
+        student: How the network that is kept is built and trained.
+        teacher: How the network is that is trained before it, on the same images.
+        taught: Share of each target, 0 to 1, that is the teacher's answer; the rest is the label's.
+    """
+
+    name: str
+    student: recipes.Recipe
+    teacher: recipes.Recipe
+    taught: float
+
+    @property
+    def deformation(self) -> Deformation | None:
+        """How far images are deformed."""
+        return self.student.deformation
+
+    def adapted(
+        self, train_size: int, epochs: int | None, batch_size: int | None
+    ) -> DistilledRecipe:
+        """Return the recipe for a number of training images and a person's wishes.
+
+        Args:
+            train_size: How many images an epoch has.
+            epochs: The most epochs of each of the two; ``None`` keeps the recipe's.
+            batch_size: Images a step; ``None`` leaves it to the recipe.
+        """
+        return replace(
+            self,
+            student=self.student.adapted(train_size, epochs, batch_size),
+            teacher=self.teacher.adapted(train_size, epochs, batch_size),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them."""
+        return {
+            **self.student.as_json(),
+            "name": self.name,
+            "taught": self.taught,
+            "teacher": self.teacher.as_json(),
+        }
+
+
+CNN_SMALL = DistilledRecipe(
+    name="cnn-small",
+    student=replace(
+        recipes.CNN_BEST,
+        layers=partial(recipes.cnn_layers, (16, 40, 64, 80, 96), 0.1),
+        epochs=36,
+        label_smoothing=0,
+    ),
+    teacher=recipes.CNN_BEST,
+    taught=0.7,
+)
+
+DNN_BEST = DistilledRecipe(
+    name="dnn-best",
+    student=replace(
+        recipes.CNN_BEST,
+        layers=partial(recipes.dnn_best_layers, (2048, 1536, 1024), 0.1),
+        epochs=36,
+        label_smoothing=0,
+    ),
+    teacher=recipes.CNN_BEST,
+    taught=0.7,
+)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained network that answers for images.
+
+    Attributes:
+        model: The network.
+        seconds: What its training took.
+    """
+
+    model: keras.Model
+    seconds: float
+
+
+def load_teacher(path: Path, recipe: DistilledRecipe, dataset: Dataset, seed: int) -> Teacher:
+    """Load a finished run as the teacher.
+
+    Args:
+        path: The run folder.
+        recipe: What is trained now.
+        dataset: The images that it is trained on.
+        seed: Which decides what is split from them.
+
+    Raises:
+        RunError: It is unfinished, or of another recipe than the teacher's, or of other images or
+            another seed: then it may have learned from images that are to validate.
+    """
+    run = runs.Run(path)
+    config = run.load_json("config.json")
+    expected = {
+        "recipe": recipe.teacher.as_json(),
+        "sha256": dataset.sha256(),
+        "seed": seed,
+    }
+    for name, value in json.loads(json.dumps(expected)).items():
+        if config.get(name) != value:
+            raise RunError(
+                f"{path} has the {name} {config.get(name)}; expected, for a teacher, {value}: name "
+                "another --teacher, or leave it out and one is trained"
+            )
+    if not run.is_finished():
+        raise RunError(f"{path} is not finished; expected a finished run: go on with it first")
+    return Teacher(run.load_model(), run.load_json("metrics.json")["fit_seconds"])
+
+
+def build(recipe: DistilledRecipe) -> keras.Sequential:
+    """Build the network that is kept."""
+    return training.build(replace(recipe.student, name=recipe.name))
+
+
+def compile_model(model: keras.Model, recipe: DistilledRecipe, train_size: int) -> None:
+    """Compile it, see `training.compile_model`."""
+    training.compile_model(model, recipe.student, train_size)
+
+
+def fit(
+    model: keras.Model,
+    recipe: DistilledRecipe,
+    splits: Splits,
+    targets: Targets,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    checkpoints: Checkpoints | None = None,
+    teacher: Teacher | None = None,
+) -> Training:
+    """Train the teacher, unless one is given, and then the network; both count in the seconds.
+
+    Args:
+        model: From `build`, compiled.
+        recipe: The settings.
+        splits: The images; of the three parts, the test's is not touched.
+        targets: The labels of the training and validation parts.
+        callbacks: As for `epochs.fit`; the epochs are counted through both.
+        checkpoints: As for `epochs.fit`; the teacher has its own.
+        teacher: A trained one.
+
+    Returns:
+        The history has the epochs of both, the teacher's first; of one that was given, none.
+    """
+    before: dict[str, list[float]] = {name: [] for name in QUANTITIES}
+    if teacher is None:
+        network = training.build(recipe.teacher)
+        training.compile_model(network, recipe.teacher, len(splits.train))
+        whole = recipe.teacher.epochs + recipe.student.epochs
+        lesson = training.fit(
+            network,
+            recipe.teacher,
+            splits,
+            targets,
+            [Stage(callbacks, 0, whole)],
+            checkpoints.part("teacher") if checkpoints else None,
+        )
+        if lesson.interrupted:
+            return replace(lesson, history=before, best_epoch=None)
+        callbacks = [Stage(callbacks, recipe.teacher.epochs, whole)]
+        before, teacher = lesson.history, Teacher(network, lesson.seconds)
+    answering = teacher.model
+    outcome = training.fit(
+        model,
+        recipe.student,
+        splits,
+        targets,
+        callbacks,
+        checkpoints,
+        lambda x, y: (1 - recipe.taught) * y + recipe.taught * predict(answering, x),
+    )
+    history = {name: [*before[name], *outcome.history[name]] for name in QUANTITIES}
+    finished = min(map(len, history.values()))
+    return replace(
+        outcome,
+        history=history,
+        best_epoch=finished if outcome.best_epoch else None,
+        seconds=teacher.seconds + outcome.seconds,
+    )
