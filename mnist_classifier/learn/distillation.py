@@ -109,7 +109,7 @@ class Teacher:
 
 
 def load_teacher(path: Path, recipe: DistilledRecipe, dataset: Dataset, seed: int) -> Teacher:
-    """Load a finished run as the teacher.
+    """Load a finished run that is what would be trained as the teacher.
 
     Args:
         path: The run folder.
@@ -118,25 +118,32 @@ def load_teacher(path: Path, recipe: DistilledRecipe, dataset: Dataset, seed: in
         seed: Which decides what is split from them.
 
     Raises:
-        RunError: It is unfinished, or of another recipe than the teacher's, or of other images or
+        RunError: It is unfinished, of another recipe than the teacher's, or of other images or
             another seed: then it may have learned from images that are to validate.
     """
     run = runs.Run(path)
     config = run.load_json("config.json")
-    expected = {
-        "recipe": recipe.teacher.as_json(),
-        "sha256": dataset.sha256(),
-        "seed": seed,
-    }
-    for name, value in json.loads(json.dumps(expected)).items():
-        if config.get(name) != value:
+    came = _facts(config.get("recipe"), config.get("sha256"), config.get("seed"))
+    expected = _facts(recipe.teacher.as_json(), dataset.sha256(), seed)
+    for name, value in expected.items():
+        if came.get(name) != value:
             raise RunError(
-                f"{path} has the {name} {config.get(name)}; expected, for a teacher, {value}: name "
-                "another --teacher, or leave it out and one is trained"
+                f"{path} has {name} {came.get(name)}; expected {value} of a teacher here: name "
+                "another --teacher, or leave it out and one is trained first"
             )
     if not run.is_finished():
-        raise RunError(f"{path} is not finished; expected a finished run: go on with it first")
-    return Teacher(run.load_model(), run.load_json("metrics.json")["fit_seconds"])
+        raise RunError(
+            f"{path} is not finished; expected a finished run: run  mnist train --resume {path}"
+        )
+    return Teacher(run.load_model(), float(run.load_json("metrics.json")["fit_seconds"]))
+
+
+def _facts(recipe: Any, sha256: Any, seed: Any) -> dict[str, Any]:
+    """Return what a teacher must have in common with what it would be, as JSON has it."""
+    settings = recipe if isinstance(recipe, dict) else {}
+    facts = {"the recipe": settings.get("name"), "seed": seed, "images": sha256, **settings}
+    as_read: dict[str, Any] = json.loads(json.dumps(facts))
+    return as_read
 
 
 def build(recipe: DistilledRecipe) -> keras.Sequential:
@@ -185,7 +192,7 @@ def fit(
             [Stage(callbacks, 0, whole)],
             checkpoints.part("teacher") if checkpoints else None,
         )
-        if lesson.interrupted:
+        if lesson.interrupted:  # the network itself has learned nothing
             return replace(lesson, history=before, best_epoch=None)
         callbacks = [Stage(callbacks, recipe.teacher.epochs, whole)]
         before, teacher = lesson.history, Teacher(network, lesson.seconds)

@@ -22,7 +22,7 @@ RECIPES = {
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
 """Each recipe's name and what it is; `catalogue` has the recipes themselves."""
-TAUGHT = ("cnn-small", "dnn-best")
+TAUGHT = ("dnn-best", "cnn-small")
 """The recipes that learn from a teacher."""
 
 

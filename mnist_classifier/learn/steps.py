@@ -185,20 +185,24 @@ def train(
         lesson.run.save_json("config.json", config)
     for tracker in lesson.trackers:
         tracker.log_settings(config)
+    given: dict[str, Any] = {}
+    weights = model.count_params()
+    if isinstance(recipe, DistilledRecipe):
+        if lesson.settings.teacher:
+            seed = lesson.settings.seed
+            given["teacher"] = load_teacher(lesson.settings.teacher, recipe, dataset, seed)
+        else:
+            weights += training.build(recipe.teacher).count_params()
     # Weights, the best of them, their averages and Adam's two moments, 4 bytes each, in the model
     # and in three checkpoints, one of them being written; and four megabytes for figures and the
     # report.
-    lesson.run.reserve(5 * 4 * 4 * model.count_params() + (4 << 20))
+    lesson.run.reserve(5 * 4 * 4 * weights + (4 << 20))
     checkpoints = Checkpoints(lesson.run.path)
     progress = None
     if lesson.telling is Telling.ALL:
         progress = TrainingProgress(lesson.console)
     elif lesson.telling is Telling.BAR:
         progress = TrainingProgress(lesson.console, f"Seed {lesson.settings.seed}", lines=False)
-    given: dict[str, Any] = {}
-    if lesson.settings.teacher and isinstance(recipe, DistilledRecipe):
-        seed = lesson.settings.seed
-        given["teacher"] = load_teacher(lesson.settings.teacher, recipe, dataset, seed)
     try:
         outcome: Training = catalogue.ways(recipe).fit(
             model,

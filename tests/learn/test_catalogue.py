@@ -7,11 +7,14 @@ from keras import layers
 
 from mnist_classifier.learn import catalogue, records
 from mnist_classifier.learn.datasets import Part, scale
-from mnist_classifier.learn.settings import RECIPES
+from mnist_classifier.learn.distillation import DistilledRecipe
+from mnist_classifier.learn.settings import RECIPES, TAUGHT
 
 
 def test_every_recipe_is_known_without_keras_too():
     assert list(catalogue.BY_NAME) == list(RECIPES)
+    taught = [name for name, one in catalogue.BY_NAME.items() if isinstance(one, DistilledRecipe)]
+    assert taught == list(TAUGHT)
 
 
 def test_multiply_adds_are_those_counted_by_hand():

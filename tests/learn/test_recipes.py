@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 
-from mnist_classifier.learn.recipes import CNN_FAST, CNN_SMALL, DNN, cosine_filters
+from mnist_classifier.learn import distillation
+from mnist_classifier.learn.recipes import CNN_FAST, DNN, cosine_filters
 from mnist_classifier.learn.training import build
 
 
@@ -32,7 +33,13 @@ def test_a_single_image_still_makes_a_batch():
 
 
 def test_cnn_small_is_small():
-    assert build(CNN_SMALL).count_params() <= 150_000
+    assert distillation.build(distillation.CNN_SMALL).count_params() <= 150_000
+
+
+def test_dnn_best_is_dense_layers_too():
+    kinds = {type(layer) for layer in distillation.build(distillation.DNN_BEST).layers}
+    layers = keras.layers
+    assert kinds == {layers.Dense, layers.BatchNormalization, layers.ReLU, layers.Dropout}
 
 
 def test_cosine_filters_are_unit_patterns_that_answer_to_different_things():

@@ -20,6 +20,10 @@ from mnist_classifier.learn.settings import Settings
             {"recipe": "cake"},
             "unknown recipe 'cake'; expected one of dnn, .*reader: mnist recipes tells",
         ),
+        (
+            {"teacher": Path("run")},
+            "dnn has no teacher; expected --teacher with dnn-best or cnn-sm",
+        ),
     ],
 )
 def test_senseless_numbers_are_refused(wish, message):
@@ -39,4 +43,5 @@ def test_settings_can_be_saved():
         "tensorboard": False,
         "mlflow": False,
         "deterministic": False,
+        "teacher": None,
     }

@@ -147,6 +147,13 @@ def test_averaged_weights_lag_behind_adams(splits):
     assert 0 < moved(10.0) < moved(None) / 2
 
 
+def test_the_last_sixth_of_the_epochs_is_deformed_as_the_finish_says():
+    recipe = replace(RECIPE, epochs=13, deformation=Deformation(), finish=Deformation(rotation=1))
+    assert [recipe.deformation_in(epoch).rotation for epoch in (0, 10, 11, 12)] == [12, 12, 1, 1]
+    assert replace(recipe, finish=None).deformation_in(12) == Deformation()
+    assert RECIPE.deformation_in(0) is None
+
+
 def test_a_deformation_gives_other_images_to_learn_from(splits):
     def loss(deformation):
         recipe = replace(RECIPE, epochs=1, learning_rate=0.0, deformation=deformation)
