@@ -341,8 +341,8 @@ def main(
     text = (
         f"{(__doc__ or '').split('    python')[0].strip()}\n\n"
         "## How far each recipe goes\n\n"
-        "Recorded series, as `mnist recipes` tells them, each trained by the command beside it; the "
-        "seconds of a recipe that has a teacher include its training.\n\n"
+        "Recorded series, as `mnist recipes` tells them, each trained by the command beside it; "
+        "the seconds of a recipe that has a teacher include its training.\n\n"
         f"{table(STANDING, standing_rows())}\n\n## Beside their peers\n\n"
         f"{table(header, [*contender_rows(whole, peak), *recorded_rows(series)])}\n\n"
         f"{dataset.name}, {len(dataset.test_labels):,} test images, on {here['processor']} with "
