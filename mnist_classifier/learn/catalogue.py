@@ -21,7 +21,7 @@ _ALL: tuple[Recipe, ...] = (
     recipes.DNN,
     distillation.DNN_BEST,
     recipes.CNN_FAST,
-    distillation.CNN_SMALL,
+    recipes.CNN_SMALL,
     recipes.CNN_BEST,
     ensemble.ENSEMBLE,
     reader.READER,

@@ -70,18 +70,6 @@ class DistilledRecipe:
         }
 
 
-CNN_SMALL = DistilledRecipe(
-    name="cnn-small",
-    student=replace(
-        recipes.CNN_BEST,
-        layers=partial(recipes.cnn_layers, (16, 40, 64, 80, 96), 0.1),
-        epochs=36,
-        label_smoothing=0,
-    ),
-    teacher=recipes.CNN_BEST,
-    taught=0.7,
-)
-
 DNN_BEST = DistilledRecipe(
     name="dnn-best",
     student=replace(

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 
 from mnist_classifier.learn import distillation
-from mnist_classifier.learn.recipes import CNN_FAST, DNN, cosine_filters
+from mnist_classifier.learn.recipes import CNN_FAST, CNN_SMALL, DNN, cosine_filters
 from mnist_classifier.learn.training import build
 
 
@@ -33,7 +33,7 @@ def test_a_single_image_still_makes_a_batch():
 
 
 def test_cnn_small_is_small():
-    assert distillation.build(distillation.CNN_SMALL).count_params() <= 150_000
+    assert build(CNN_SMALL).count_params() <= 150_000
 
 
 def test_dnn_best_is_dense_layers_too():

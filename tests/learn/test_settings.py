@@ -22,7 +22,7 @@ from mnist_classifier.learn.settings import Settings
         ),
         (
             {"teacher": Path("run")},
-            "dnn has no teacher; expected --teacher with dnn-best or cnn-sm",
+            "dnn has no teacher; expected --teacher with dnn-best: leave",
         ),
     ],
 )
