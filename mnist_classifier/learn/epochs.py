@@ -107,6 +107,7 @@ def fit(
         callback.set_params({"epochs": plan.epochs, "steps": plan.steps})
         callback.set_model(model)
         callback.on_train_begin()
+    _make_variables(model, *plan.validation)
     kept = model.get_weights()
     checkpoint = checkpoints.load() if checkpoints else None
     if checkpoint:
@@ -266,10 +267,19 @@ def _stopping_state(stopping: keras.callbacks.EarlyStopping) -> dict[str, Any]:
     }
 
 
-def _variables(model: keras.Model) -> list[Any]:
-    """Return all that training changes: weights, seeds of dropout, and the optimizer's own."""
+def _make_variables(model: keras.Model, x: Floats, y: Floats) -> None:
+    """Make what the optimizer and the metrics remember, which else the first step would.
+
+    On TensorFlow, a step that makes variables is traced twice.
+    """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(x[:1], y[:1], y[:1])
+    model.reset_metrics()
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Return all that training changes: weights, seeds of dropout, and the optimizer's own."""
     return [*model.variables, *model.optimizer.variables]
 
 
