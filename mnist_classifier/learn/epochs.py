@@ -119,7 +119,7 @@ def fit(
         stopping.best_weights = kept if plan.patience is not None else None
         for epoch, values in enumerate(zip(*history.values(), strict=True)):
             _tell(callbacks, epoch, dict(zip(history, values, strict=True)))
-    batches = keras.callbacks.LambdaCallback(
+    told = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: [
             callback.on_train_batch_end(batch, logs) for callback in callbacks
         ]
@@ -135,12 +135,7 @@ def fit(
             if plan.rate:
                 model.optimizer.learning_rate = plan.rate(epoch)
             record = model.fit(
-                x,
-                y,
-                batch_size=plan.batch_size,
-                shuffle=False,
-                verbose=0,
-                callbacks=[batches],
+                **in_batches(x, y, plan.batch_size), shuffle=False, verbose=0, callbacks=[told]
             )
             logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
             logs |= judge(model, *plan.validation)
@@ -195,6 +190,32 @@ def judge(model: keras.Model, x: Floats, y: Floats) -> dict[str, float]:
         "val_loss": float(keras.ops.convert_to_numpy(loss)),
         "val_accuracy": float(right.mean()),
     }
+
+
+def in_batches(x: Floats, y: Floats, size: int) -> dict[str, Any]:
+    """Return images and targets, in their order, as what ``fit`` takes.
+
+    TensorFlow gets its own data set: the one that Keras would make of arrays tunes itself, and
+    where that happens to be under way as an epoch ends, the next waits up to two seconds for it.
+
+    Args:
+        x: Images, shape ``(n, …)``.
+        y: Targets, shape ``(n, classes)``.
+        size: Images a step; the last step may have fewer.
+    """
+    if keras.config.backend() != "tensorflow":
+        return {"x": x, "y": y, "batch_size": size}
+    import tensorflow as tf
+
+    whole = len(x) // size * size
+    stacks = tuple(part[:whole].reshape(-1, size, *part.shape[1:]) for part in (x, y))
+    batches = tf.data.Dataset.from_tensor_slices(stacks)
+    if whole < len(x):
+        rest = tf.data.Dataset.from_tensors((x[whole:], y[whole:]))
+        batches = batches.concatenate(rest) if whole else rest
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return {"x": batches.prefetch(2).with_options(options)}
 
 
 def shuffled(x: Floats, y: Floats, seed: int, epoch: int) -> tuple[Floats, Floats]:
