@@ -138,7 +138,7 @@ def train_mnist_fast(splits: Splits, seed: int) -> Fitted:
         keras.losses.CategoricalCrossentropy(from_logits=True),
         steps_per_execution=32,
     )
-    model.fit(**in_batches(*shuffled(x, y, seed, 0), 256), shuffle=False, verbose=0)
+    model.fit(**in_batches(x, y, shuffled(len(x), seed, 0), 256), shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
     test = Part((splits.test.x - PIXEL_MEAN) / PIXEL_DEVIATION, splits.test.labels)
     return _judged(model, replace(splits, test=test), seconds, len(x))

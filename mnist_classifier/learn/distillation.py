@@ -75,7 +75,6 @@ DNN_BEST = DistilledRecipe(
     student=replace(
         recipes.CNN_BEST,
         layers=partial(recipes.dnn_best_layers, (2048, 1536, 1024), 0.1),
-        epochs=36,
         label_smoothing=0,
     ),
     teacher=recipes.CNN_BEST,

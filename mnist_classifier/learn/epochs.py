@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,9 @@ from mnist_classifier.learn.evaluation import predict
 from mnist_classifier.learn.runs import History
 
 Floats = npt.NDArray[np.float32]
+Order = npt.NDArray[np.int64]
 QUANTITIES = ("loss", "accuracy", "val_loss", "val_accuracy")
+_COPIED = 16  # batches
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Plan:
     """How a training goes.
 
     Attributes:
-        images: Makes the shuffled images and targets of an epoch, counted from 0, from the
+        images: Makes the images and targets of an epoch, counted from 0, and their order, from the
             training's own seed; the same for the same seed and epoch.
         validation: The validation images and their targets.
         epochs: The most epochs.
@@ -62,7 +65,7 @@ class Plan:
         rate: The learning rate of an epoch, counted from 0; ``None`` leaves it to the optimizer.
     """
 
-    images: Callable[[int, int], tuple[Floats, Floats]]
+    images: Callable[[int, int], tuple[Floats, Floats, Order]]
     validation: tuple[Floats, Floats]
     epochs: int
     steps: int
@@ -129,13 +132,16 @@ def fit(
     first = plan.epochs if state.get("stopped") else len(history["loss"])
     try:
         made = _ahead(lambda epoch: plan.images(state["seed"], epoch), range(first, plan.epochs))
-        for epoch, (x, y) in zip(range(first, plan.epochs), made, strict=True):
+        for epoch, (x, y, order) in zip(range(first, plan.epochs), made, strict=True):
             for callback in callbacks:
                 callback.on_epoch_begin(epoch)
             if plan.rate:
                 model.optimizer.learning_rate = plan.rate(epoch)
             record = model.fit(
-                **in_batches(x, y, plan.batch_size), shuffle=False, verbose=0, callbacks=[told]
+                **in_batches(x, y, order, plan.batch_size),
+                shuffle=False,
+                verbose=0,
+                callbacks=[told],
             )
             logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
             logs |= judge(model, *plan.validation)
@@ -192,36 +198,45 @@ def judge(model: keras.Model, x: Floats, y: Floats) -> dict[str, float]:
     }
 
 
-def in_batches(x: Floats, y: Floats, size: int) -> dict[str, Any]:
-    """Return images and targets, in their order, as what ``fit`` takes.
+def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
+    """Return images and targets, in an order, as what ``fit`` takes.
 
     TensorFlow gets its own data set: the one that Keras would make of arrays tunes itself, and
     where that happens to be under way as an epoch ends, the next waits up to two seconds for it.
+    It copies some batches at a time: where memory is slow to be had, whole copies take longer.
 
     Args:
         x: Images, shape ``(n, …)``.
         y: Targets, shape ``(n, classes)``.
+        order: Which image comes when, shape ``(n,)``.
         size: Images a step; the last step may have fewer.
     """
     if keras.config.backend() != "tensorflow":
-        return {"x": x, "y": y, "batch_size": size}
+        return {"x": x[order], "y": y[order], "batch_size": size}
     import tensorflow as tf
 
-    whole = len(x) // size * size
-    stacks = tuple(part[:whole].reshape(-1, size, *part.shape[1:]) for part in (x, y))
-    batches = tf.data.Dataset.from_tensor_slices(stacks)
-    if whole < len(x):
-        rest = tf.data.Dataset.from_tensors((x[whole:], y[whole:]))
-        batches = batches.concatenate(rest) if whole else rest
+    whole = len(order) // size * size
+    pieces = [order[i : min(i + _COPIED * size, whole)] for i in range(0, whole, _COPIED * size)]
+
+    def stacks() -> Iterator[tuple[Floats, ...]]:
+        """Yield images and targets, shapes ``(batches, images a step, …)``."""
+        for piece in pieces:
+            yield tuple(part[piece].reshape(-1, size, *part.shape[1:]) for part in (x, y))
+        if whole < len(order):
+            yield x[order[whole:]][None], y[order[whole:]][None]
+
+    spec = tuple(tf.TensorSpec((None, None, *part.shape[1:]), part.dtype) for part in (x, y))
+    stacked = tf.data.Dataset.from_generator(stacks, output_signature=spec)
+    batches = stacked.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts))
     options = tf.data.Options()
     options.autotune.enabled = False
-    return {"x": batches.prefetch(2).with_options(options)}
+    counted = tf.data.experimental.assert_cardinality(math.ceil(len(order) / size))
+    return {"x": batches.apply(counted).prefetch(2).with_options(options)}
 
 
-def shuffled(x: Floats, y: Floats, seed: int, epoch: int) -> tuple[Floats, Floats]:
-    """Return images and targets in the order of an epoch, the same for the same seed and epoch."""
-    order = np.random.default_rng((seed, epoch)).permutation(len(x))
-    return x[order], y[order]
+def shuffled(size: int, seed: int, epoch: int) -> Order:
+    """Return the order of an epoch's images, the same for the same seed and epoch."""
+    return np.random.default_rng((seed, epoch)).permutation(size)
 
 
 class Stage(keras.callbacks.Callback):  # type: ignore[misc]

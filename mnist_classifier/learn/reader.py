@@ -126,7 +126,7 @@ READER = ReaderRecipe()
 
 def deformed_epoch(
     part: Part, recipe: ReaderRecipe, seed: int, epoch: int
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, epochs.Order]:
     """Make the images and targets of one epoch, the same for the same seed and epoch.
 
     Args:
@@ -136,15 +136,14 @@ def deformed_epoch(
         epoch: Counted from 0.
 
     Returns:
-        Images, shape ``(m, 784)``, float32 in [0, 1], shuffled; and targets, shape ``(m, 10)``,
-        one-hot for digits and all zero for what is none.
+        Images, shape ``(m, 784)``, float32 in [0, 1]; targets, shape ``(m, 10)``, one-hot for
+        digits and all zero for what is none; and the shuffled order to learn them in.
     """
     generator = np.random.default_rng((seed, epoch))
     images = drawn_epoch(part, recipe, generator, epoch)
     targets = np.zeros((len(images), 10), np.float32)
     targets[: len(part)] = one_hot(part.labels)
-    order = generator.permutation(len(images))
-    return images.reshape(len(images), -1)[order], targets[order]
+    return images.reshape(len(images), -1), targets, generator.permutation(len(images))
 
 
 def drawn_epoch(
@@ -205,10 +204,10 @@ def fit(
     size = len(splits.train) + round(recipe.nondigits * len(splits.train))
     steps = max(1, size // recipe.batch_size)
 
-    def images(seed: int, epoch: int) -> tuple[Floats, Floats]:
-        x, y = deformed_epoch(splits.train, recipe, seed, epoch)
+    def images(seed: int, epoch: int) -> tuple[Floats, Floats, epochs.Order]:
+        x, y, order = deformed_epoch(splits.train, recipe, seed, epoch)
         whole = steps * recipe.batch_size  # a last batch of another size would be compiled anew
-        return x[:whole], y[:whole]
+        return x, y, order[:whole]
 
     plan = epochs.Plan(
         images=images,

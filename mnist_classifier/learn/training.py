@@ -113,13 +113,14 @@ def fit(
     smoothed = (1 - recipe.label_smoothing) * targets.train + recipe.label_smoothing / classes
     side = math.isqrt(splits.train.x.shape[1])
 
-    def images(seed: int, epoch: int) -> tuple[Floats, Floats]:
+    def images(seed: int, epoch: int) -> tuple[Floats, Floats, epochs.Order]:
         x = splits.train.x
         deformation = recipe.deformation_in(epoch)
         if deformation:
             chance = np.random.default_rng((seed, epoch, 1))
             x = deform(x.reshape(-1, side, side), chance, deformation).reshape(x.shape)
-        return epochs.shuffled(x, teach(x, smoothed) if teach else smoothed, seed, epoch)
+        y = teach(x, smoothed) if teach else smoothed
+        return x, y, epochs.shuffled(len(x), seed, epoch)
 
     plan = epochs.Plan(
         images=images,
