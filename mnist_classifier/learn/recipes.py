@@ -282,5 +282,5 @@ CNN_BEST = replace(
     CNN_SMALL,
     name="cnn-best",
     layers=partial(cnn_layers, (32, 128, 144, 256), 0.3),
-    epochs=36,
+    epochs=28,
 )
