@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from mnist_classifier.errors import MnistError, RunError
-from mnist_classifier.learn import catalogue, records
+from mnist_classifier.learn import answers, catalogue, records
 from mnist_classifier.learn.datasets import MNIST_SHA256
 from mnist_classifier.learn.runs import SERIES_FILE, Run
 from mnist_classifier.learn.settings import RECIPES
@@ -61,10 +63,23 @@ def recorded(path: Path) -> dict[str, Any]:
         "test_accuracies": [row["test_accuracy"] for row in results],
         "fit_seconds": [row["fit_seconds"] for row in results],
         **series["summary"],
+        "averaged_accuracy": averaged_accuracy(
+            [answers.Answers.load(path / f"seed-{row['seed']}" / answers.FILE) for row in results]
+        ),
         "machine": versions.pop("machine"),
         "versions": versions,
         "recipe": series["recipe"],
     }
+
+
+def averaged_accuracy(networks: list[answers.Answers]) -> float:
+    """Return the share of test images that networks get right together.
+
+    Args:
+        networks: What each answered; their probabilities are averaged.
+    """
+    mean = np.mean([one.probabilities for one in networks], axis=0)
+    return float(replace(networks[0], probabilities=mean).right.mean())
 
 
 def main(

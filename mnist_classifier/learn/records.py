@@ -13,8 +13,9 @@ def load() -> dict[str, dict[str, Any]]:
     """Return for each recorded recipe its ``parameters``, ``multiply_adds`` and ``series``.
 
     ``multiply_adds`` are those of one image. ``series`` is None where none is recorded, else
-    what ``python -m benchmarks.record`` wrote of it: seeds, test accuracies in [0, 1] and their
-    summary, seconds to fit, the machine, versions, and the recipe as it was.
+    what ``python -m benchmarks.record`` wrote of it: seeds, test accuracies in [0, 1], their
+    summary, that of all its networks averaged, seconds to fit, the machine, versions, and the
+    recipe as it was.
     """
     records: dict[str, dict[str, Any]] = json.loads(PATH.read_text("utf-8"))
     return records
