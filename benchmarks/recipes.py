@@ -43,8 +43,8 @@ from benchmarks.peers import PEERS, Contender, ours
 from mnist_classifier.learn import catalogue, records
 from mnist_classifier.learn.datasets import Dataset, Splits, load_dataset, prepare
 
-# What each recipe faces; published figures are of their authors' machines.
-# Of each recipe, the test accuracy that it is for, and what it faces.
+# Of each recipe, the test accuracy that it is for, and what it faces; published figures are of
+# their authors' machines.
 FACED = {
     "dnn": ("98.6 %", "the plain script below"),
     "dnn-best": (

@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -272,9 +272,11 @@ def soaked(
 ) -> str:
     """Run the soak; return its paragraph, and add to the facts."""
     seconds, memory, statuses = soak(minutes, digit, images)
-    minute: Callable[[float], float] = lambda at: float(  # noqa: E731
-        np.median(memory[(seconds >= 60 * at) & (seconds < 60 * at + 60)])
-    )
+
+    def minute(at: float) -> float:
+        """Return the median of the memory in the minute that begins after so many."""
+        return float(np.median(memory[(seconds >= 60 * at) & (seconds < 60 * at + 60)]))
+
     second, last = minute(min(1, minutes / 2)), minute(max(0, minutes - 1))
     faults = {status: n for status, n in statuses.items() if re.match("5(?!03)", status)}
     facts["soak"] = {

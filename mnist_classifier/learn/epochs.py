@@ -22,7 +22,7 @@ from mnist_classifier.learn.runs import History
 Floats = npt.NDArray[np.float32]
 Order = npt.NDArray[np.int64]
 QUANTITIES = ("loss", "accuracy", "val_loss", "val_accuracy")
-_COPIED = 16  # batches
+_TOGETHER = 16  # batches copied at a time
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,8 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
     import tensorflow as tf
 
     whole = len(order) // size * size
-    pieces = [order[i : min(i + _COPIED * size, whole)] for i in range(0, whole, _COPIED * size)]
+    most = _TOGETHER * size
+    pieces = [order[:whole][begin : begin + most] for begin in range(0, whole, most)]
 
     def stacks() -> Iterator[tuple[Floats, ...]]:
         """Yield images and targets, shapes ``(batches, images a step, …)``."""

@@ -1,4 +1,4 @@
-"""A training that is cut short goes on as if it had not been, bit for bit."""
+"""Training by epochs; one that is cut short goes on as if it had not been, bit for bit."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from mnist_classifier.learn import reader, training
 from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Targets, load_dataset, one_hot, prepare
-from mnist_classifier.learn.epochs import judge
+from mnist_classifier.learn.epochs import in_batches, judge
 from mnist_classifier.learn.recipes import DNN
 
 _SHORT = replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)
@@ -127,3 +127,18 @@ def test_the_same_seed_gives_the_same_bits_and_another_other_ones(splits):
     first, again, other = (train(short, splits, seed=seed)[1] for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("size", [1, 7, 70, 1000])
+def test_batches_hold_each_image_once_in_the_order_with_its_target(size):
+    x, y = np.arange(160, dtype="float32").reshape(80, 2), np.arange(80, dtype="float32")[:, None]
+    order = np.random.default_rng(0).permutation(80)[:71]
+    batches = in_batches(x, y, order, size)["x"]
+    if keras.config.backend() != "tensorflow":  # Keras makes batches of arrays itself
+        assert np.array_equal(batches, x[order])
+        return
+    images, targets = zip(*batches.as_numpy_iterator(), strict=True)
+    assert len(images) == len(batches) == -(-71 // size)
+    assert {len(part) for part in images[:-1]} <= {size}
+    assert np.array_equal(np.concatenate(images), x[order])
+    assert np.array_equal(np.concatenate(targets), y[order])
