@@ -73,7 +73,7 @@ class DistilledRecipe:
 DNN_BEST = DistilledRecipe(
     name="dnn-best",
     student=replace(
-        recipes.CNN_BEST,
+        recipes.CNN_SMALL,
         layers=partial(recipes.dnn_best_layers, (2048, 1536, 1024), 0.1),
         label_smoothing=0,
     ),

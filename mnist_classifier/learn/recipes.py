@@ -28,10 +28,10 @@ def dnn_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]
     ]
 
 
-def convolution(filters: int, size: int = 3, strides: int = 1) -> list[keras.layers.Layer]:
-    """Return a convolution without padding, its normalisation over the batch, and relu."""
+def convolution(filters: int, padding: str = "valid") -> list[keras.layers.Layer]:
+    """Return a convolution of 3 × 3 pixels, its normalisation over the batch, and relu."""
     return [
-        layers.Conv2D(filters, size, strides=strides, use_bias=False),
+        layers.Conv2D(filters, 3, padding=padding, use_bias=False),
         layers.BatchNormalization(),
         layers.ReLU(),
     ]
@@ -85,6 +85,36 @@ def cnn_layers(
         layers.MaxPooling2D(),  # 4 × 4
         *convolution(fourth),  # 2 × 2
         layers.Flatten(),
+        layers.Dropout(dropout),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
+def deep_cnn_layers(
+    filters: Sequence[int], dropout: float, pixels: int = 784, classes: int = 10
+) -> list[keras.layers.Layer]:
+    """Return six convolutions and the means of what the last one answers: square images in.
+
+    The deep ones are padded, so that they may be many, and each feature counts the same wherever
+    in the image it is (Lin and others, Network in network, 2014).
+
+    Args:
+        filters: How many the first convolution has, the three after it, and the last two.
+        dropout: Share of the means that a training step leaves out.
+        pixels: Of an image.
+        classes: How many probabilities come out.
+    """
+    first, middle, last = filters
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        layers.Reshape((side, side, 1)),
+        layers.Conv2D(first, 5, activation="relu"),  # 24 × 24
+        layers.MaxPooling2D(),  # 12 × 12
+        *(layer for _ in range(3) for layer in convolution(middle, "same")),
+        layers.MaxPooling2D(),  # 6 × 6
+        *(layer for _ in range(2) for layer in convolution(last, "same")),
+        layers.GlobalAveragePooling2D(),
         layers.Dropout(dropout),
         layers.Dense(classes, activation="softmax"),
     ]
@@ -281,6 +311,9 @@ CNN_SMALL = Recipe(
 CNN_BEST = replace(
     CNN_SMALL,
     name="cnn-best",
-    layers=partial(cnn_layers, (32, 128, 144, 256), 0.3),
-    epochs=28,
+    layers=partial(deep_cnn_layers, (24, 64, 128), 0.2),
+    epochs=20,
+    batch_size=32,
+    learning_rate=1.5e-3,
+    averaging=0.3,
 )

@@ -17,7 +17,7 @@ RECIPES = {
     "dnn-best": "as far as Dense layers go: deformed images, taught by cnn-best",
     "cnn-fast": "good in seconds: convolutions, one epoch",
     "cnn-small": "few weights: convolutions, deformed images",
-    "cnn-best": "cnn-small, twice as wide",
+    "cnn-best": "as far as one network goes: more convolutions",
     "ensemble": "five of cnn-best, probabilities averaged",
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
