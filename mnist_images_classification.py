@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mnist_classifier.learn.progress import Telling
     from mnist_classifier.learn.settings import Settings
+    from mnist_classifier.learn.telling import Telling
 
 
 def learn_digits(settings: Settings, console: Console, telling: Telling, show: bool) -> bool:

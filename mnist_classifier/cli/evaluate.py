@@ -28,6 +28,6 @@ def evaluate(
     options.import_learning(quiet)
     from rich.console import Console
 
-    from mnist_classifier.learn import steps
+    from mnist_classifier.learn.reevaluation import evaluate_run
 
-    steps.evaluate_run(run, dataset, data_dir, output, Console(), quiet)
+    evaluate_run(run, dataset, data_dir, output, Console(), quiet)

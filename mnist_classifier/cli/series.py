@@ -21,8 +21,8 @@ def train_series(settings: Settings, seeds: int, console: Console, quiet: bool) 
     import keras
     from rich.console import Console
 
-    from mnist_classifier.learn import datasets, series, steps
-    from mnist_classifier.learn.progress import Telling
+    from mnist_classifier.learn import datasets, series
+    from mnist_classifier.learn.telling import Telling, tell, warn_of_sample
     from mnist_images_classification import learn_digits
 
     details = Console(quiet=True) if quiet else console
@@ -31,8 +31,8 @@ def train_series(settings: Settings, seeds: int, console: Console, quiet: bool) 
         asked = f"seeds {settings.seed} to {begun.all_seeds()[-1]}"
         if seeds == 1:
             asked = f"seed {settings.seed}"
-        steps.tell(details, "Series", f"{settings.recipe}, {asked}")
-        steps.tell(details, "Images", f"{dataset.name}, from {dataset.source}")
+        tell(details, "Series", f"{settings.recipe}, {asked}")
+        tell(details, "Images", f"{dataset.name}, from {dataset.source}")
         for seed in begun.all_seeds():
             if not begun.is_finished(seed):
                 keras.backend.clear_session()
@@ -41,23 +41,23 @@ def train_series(settings: Settings, seeds: int, console: Console, quiet: bool) 
                 begun.save()
                 if interrupted:
                     how = f"to go on:  mnist train --resume {begun.path}"
-                    steps.tell(console, "Interrupted", how)
+                    tell(console, "Interrupted", how)
                     return True
             result = begun.result(seed)
-            steps.tell(
+            tell(
                 details,
                 f"Seed {seed}",
                 f"{result['test_accuracy']:.2%}, {result['epochs']} epochs in "
                 f"{result['fit_seconds']:,.1f} s",
             )
         _tell_summary(console, series.summary(begun.results()))
-        steps.tell(console, "Saved in", str(begun.path))
-        steps.warn_of_sample(console, dataset.note)
+        tell(console, "Saved in", str(begun.path))
+        warn_of_sample(console, dataset.note)
     return False
 
 
 def _tell_summary(console: Console, summary: Mapping[str, Any]) -> None:
-    from mnist_classifier.learn.steps import tell
+    from mnist_classifier.learn.telling import tell
 
     mean, seeds = summary["mean_accuracy"], summary["finished"]
     if seeds == 1:

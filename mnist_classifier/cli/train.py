@@ -106,7 +106,7 @@ def train(
     options.import_learning(quiet)
     from mnist_classifier.cli.series import train_series
     from mnist_classifier.learn import steps
-    from mnist_classifier.learn.progress import Telling
+    from mnist_classifier.learn.telling import Telling
     from mnist_images_classification import learn_digits
 
     if show_augmentation:

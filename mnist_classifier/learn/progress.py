@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-
-class Telling(enum.Enum):
-    """What a person is told of a training."""
-
-    ALL = "each step, and the result"
-    RESULT = "the result alone"
-    BAR = "how far it is, and nothing that stays"
 
 
 class TrainingProgress(keras.callbacks.Callback):  # type: ignore[misc]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import dataclasses
 import shlex
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,9 +16,9 @@ import jinja2
 import numpy as np
 
 from mnist_classifier.learn import calibration, figures
-from mnist_classifier.learn.datasets import NAMES, Images
+from mnist_classifier.learn.datasets import NAMES, Dataset, Images
 from mnist_classifier.learn.judgement import Judgement, Metrics
-from mnist_classifier.learn.runs import History
+from mnist_classifier.learn.runs import History, Run
 from mnist_classifier.learn.settings import Settings
 
 
@@ -55,6 +57,50 @@ def draw(judgement: Judgement, history: History, best_epoch: int | None) -> Draw
         ),
         figures.svg(figures.coverage_figure(*calibration.coverage(scaled, answers.labels))),
     )
+
+
+def write(run: Run, target: Run, dataset: Dataset, judged: Judgement, suffix: str) -> Path:
+    """Write ``report.html``, ``metrics.json`` and ``answers.npz`` of a run.
+
+    Args:
+        run: Whose settings, history and training's own numbers the report tells.
+        target: The folder that is written to.
+        dataset: The images that the run was judged on.
+        judged: What came of it.
+        suffix: Goes into the names of the files, before the dot.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        RunError: The run folder is incomplete.
+        OutputError: The files cannot be written.
+    """
+    config = run.load_json("config.json")
+    own = run.load_json("metrics.json") if (run.path / "metrics.json").exists() else {}
+    metrics = {
+        **own,
+        "dataset": dataset.name,
+        "note": dataset.note,
+        "test_sha256": judged.answers.sha256,
+        **judged.metrics,
+    }
+    began = time.perf_counter()
+    drawings = draw(judged, run.load_history(), metrics.get("best_epoch"))
+    metrics["judge_seconds"]["figures"] = time.perf_counter() - began
+    page = render(
+        run.path.resolve().name,
+        config,
+        metrics,
+        drawings,
+        dataset.test_images,
+        judged.damaged,
+        dataset.source,
+    )
+    target.save_answers(f"answers{suffix}.npz", judged.answers)
+    target.save_json(f"metrics{suffix}.json", metrics)
+    target.save_text(f"report{suffix}.html", page)
+    return target.path / f"report{suffix}.html"
 
 
 def render(

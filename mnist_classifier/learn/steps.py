@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +14,6 @@ import keras
 import numpy as np
 import typer
 from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
 
 from mnist_classifier.errors import RunError, SettingsError
 from mnist_classifier.learn import (
@@ -33,13 +29,20 @@ from mnist_classifier.learn import (
 from mnist_classifier.learn import report as report_page
 from mnist_classifier.learn.catalogue import Recipe
 from mnist_classifier.learn.checkpoints import Checkpoints
-from mnist_classifier.learn.datasets import HOW_TO_GET_IMAGES, Dataset, Splits, Targets
+from mnist_classifier.learn.datasets import Dataset, Splits, Targets
 from mnist_classifier.learn.distillation import DistilledRecipe, load_teacher
 from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.evaluation import Evaluation
-from mnist_classifier.learn.judgement import Judgement
-from mnist_classifier.learn.progress import Telling, TrainingProgress
+from mnist_classifier.learn.progress import TrainingProgress
 from mnist_classifier.learn.settings import Settings
+from mnist_classifier.learn.telling import (
+    Telling,
+    has_display,
+    judging,
+    tell,
+    tell_scores,
+    warn_of_sample,
+)
 from mnist_classifier.learn.tracking import Tracker
 
 
@@ -319,12 +322,12 @@ def write_report(lesson: Lesson, model: keras.Model, dataset: Dataset, splits: S
     TensorBoard and MLflow, where asked for, are then given it all.
     """
     began = time.perf_counter()
-    with _judging(lesson.console, lesson.telling is Telling.RESULT) as tell_progress:
+    with judging(lesson.console, lesson.telling is Telling.RESULT) as tell_progress:
         tell_progress("the temperature")
         temperature = judgement.validation_temperature(model, splits.validation)
         judged = judgement.judge(model, dataset, temperature, lesson.settings.seed, tell_progress)
         tell_progress("the report")
-        path = _save_judgement(lesson.run, lesson.run, dataset, judged, "")
+        path = report_page.write(lesson.run, lesson.run, dataset, judged, "")
     lesson.tell("Report", f"{path}, in {time.perf_counter() - began:.1f} s")
     metrics = lesson.run.load_json("metrics.json")
     for tracker in lesson.trackers:
@@ -358,179 +361,6 @@ def show_augmentation(settings: Settings, console: Console, show: bool) -> None:
     tell(console, "Saved in", str(picture))
     if show and has_display() and typer.launch(str(picture)) != 0:
         tell(console, "Figures", f"no viewer opened {picture}")
-
-
-def evaluate_run(
-    path: Path,
-    name: str | None,
-    data_dir: Path | None,
-    output: Path | None,
-    console: Console,
-    quiet: bool,
-) -> None:
-    """Judge a saved network, print its scores, and write report, numbers and answers anew.
-
-    On other images than the run's own test images, the files are named after the data set, so
-    that the run's own stay.
-
-    Args:
-        path: A run folder.
-        name: The data set; ``None`` for the one that the run learned from.
-        data_dir: Where it lies; ``None`` for where the run had it from.
-        output: The folder to write to; ``None`` for the run folder.
-        console: Where to print.
-        quiet: Whether only the result is told.
-
-    Raises:
-        RunError: The run folder is incomplete or damaged, or it has seen the test images.
-        DataError: The images cannot be had.
-        OutputError: The results cannot be written.
-    """
-    run = runs.Run(path)
-    config = run.load_json("config.json")
-    model = run.load_model()
-    if name is None and data_dir is None:
-        name = config["dataset"] if config["dataset"] in datasets.NAMES else None
-        data_dir = Path(config["data_dir"]) if config["data_dir"] else None
-    dataset = datasets.load_dataset(name, data_dir)
-    if dataset.name == "sample" and config["dataset"] == "mnist":
-        raise RunError(
-            f"{path} learned from MNIST's training images, of which the sample is a part; "
-            "expected images that it has not seen: name another --dataset"
-        )
-    target = runs.Run(output or path)
-    target.make()
-    if not quiet:
-        tell(console, "Run", str(path))
-        tell(console, "Images", f"{dataset.name}, from {dataset.source}")
-    with _judging(console, quiet) as tell_progress:
-        sha256 = dataset.sha256()
-        if list(sha256) == config["sha256"]:
-            suffix = ""
-            tell_progress("the temperature")
-            validation = datasets.prepare(dataset, config["seed"]).validation
-            temperature = judgement.validation_temperature(model, validation)
-        else:
-            known = dataset.name in datasets.NAMES
-            suffix = f"-{dataset.name}" if known else f"-{dataset.name}-{sha256[2][:8]}"
-            temperature = _own_temperature(run)
-        judged = judgement.judge(model, dataset, temperature, config["seed"], tell_progress)
-        tell_progress("the report")
-        report_path = _save_judgement(run, target, dataset, judged, suffix)
-    scores = judged.metrics
-    tell_scores(
-        console,
-        Evaluation(
-            scores["test_loss"],
-            scores["test_accuracy"],
-            scores["test_accuracy_interval"],
-            scores["test_size"],
-        ),
-        scores["random_accuracy"],
-    )
-    tell(console, "Report", str(report_path))
-    warn_of_sample(console, dataset.note)
-
-
-@contextlib.contextmanager
-def _judging(console: Console, quiet: bool) -> Iterator[judgement.Tell]:
-    """Show what is being judged, and yield the function that says it."""
-    if quiet:
-        yield lambda what: None
-        return
-    with console.status("Judging …") as status:
-        yield lambda what: status.update(f"Judging: {what} …")
-
-
-def _own_temperature(run: runs.Run) -> float:
-    """Return the temperature that was fitted on the run's own validation images."""
-    metrics = run.load_json("metrics.json")
-    if "calibration" not in metrics:
-        raise RunError(
-            f"{run.path} has no temperature yet, which its own validation images give; expected "
-            f"a run judged on its own data first: run  mnist evaluate {run.path}"
-        )
-    return float(metrics["calibration"]["temperature"])
-
-
-def _save_judgement(
-    run: runs.Run, target: runs.Run, dataset: Dataset, judged: Judgement, suffix: str
-) -> Path:
-    """Write a run's report, numbers and answers, and return the report's path."""
-    config = run.load_json("config.json")
-    own = run.load_json("metrics.json") if (run.path / "metrics.json").exists() else {}
-    metrics = {
-        **own,
-        "dataset": dataset.name,
-        "note": dataset.note,
-        "test_sha256": judged.answers.sha256,
-        **judged.metrics,
-    }
-    began = time.perf_counter()
-    drawings = report_page.draw(judged, run.load_history(), metrics.get("best_epoch"))
-    metrics["judge_seconds"]["figures"] = time.perf_counter() - began
-    page = report_page.render(
-        run.path.resolve().name,
-        config,
-        metrics,
-        drawings,
-        dataset.test_images,
-        judged.damaged,
-        dataset.source,
-    )
-    target.save_answers(f"answers{suffix}.npz", judged.answers)
-    target.save_json(f"metrics{suffix}.json", metrics)
-    target.save_text(f"report{suffix}.html", page)
-    return target.path / f"report{suffix}.html"
-
-
-def tell_scores(console: Console, scores: Evaluation, random_accuracy: float) -> None:
-    """Print loss, accuracy with its interval, and the comparison with random assignment."""
-    low, high = scores.interval
-    tell(console, "Test loss", f"{scores.loss:.5f} (binary cross-entropy)")
-    tell(
-        console,
-        "Test accuracy",
-        f"{scores.accuracy:.2%} of {scores.size:,} unseen images "
-        f"(95 % interval {low:.2%} to {high:.2%})",
-    )
-    tell(
-        console,
-        "Random",
-        f"{random_accuracy:.2%} by labels assigned at random: the network is "
-        f"{scores.accuracy / random_accuracy:.1f} times better"
-        if random_accuracy
-        else "0.00% by labels assigned at random",
-    )
-
-
-def warn_of_sample(console: Console, note: str | None) -> None:
-    """Say loudly that the data are a sample and what the whole would need, if they are."""
-    if note is not None:
-        console.print(
-            Panel(
-                f"Learned and judged on {note}. The figures are not those of all of MNIST.\n"
-                f"For all of MNIST, {HOW_TO_GET_IMAGES}.",
-                title="SAMPLE",
-                border_style="bold yellow",
-            )
-        )
-
-
-def tell(console: Console, heading: str, text: str) -> None:
-    """Print a line, or a paragraph, under a heading in a column of its own."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=13, style="bold")
-    table.add_column(overflow="fold")
-    table.add_row(heading, text)
-    console.print(table, highlight=False)
-
-
-def has_display() -> bool:
-    """Say whether windows can be opened here."""
-    if sys.platform in ("win32", "darwin"):
-        return "SSH_CONNECTION" not in os.environ
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _show(lesson: Lesson, picture: Path) -> None:
