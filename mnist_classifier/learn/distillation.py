@@ -75,6 +75,7 @@ DNN_BEST = DistilledRecipe(
     student=replace(
         recipes.CNN_SMALL,
         layers=partial(recipes.dnn_best_layers, (2048, 1536, 1024), 0.1),
+        epochs=40,
         label_smoothing=0,
     ),
     teacher=recipes.CNN_BEST,

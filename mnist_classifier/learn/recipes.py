@@ -28,10 +28,12 @@ def dnn_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]
     ]
 
 
-def convolution(filters: int, padding: str = "valid") -> list[keras.layers.Layer]:
-    """Return a convolution of 3 × 3 pixels, its normalisation over the batch, and relu."""
+def convolution(
+    filters: int, size: int = 3, strides: int = 1, padding: str = "valid"
+) -> list[keras.layers.Layer]:
+    """Return a convolution, its normalisation over the batch, and relu."""
     return [
-        layers.Conv2D(filters, 3, padding=padding, use_bias=False),
+        layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False),
         layers.BatchNormalization(),
         layers.ReLU(),
     ]
@@ -111,9 +113,9 @@ def deep_cnn_layers(
         layers.Reshape((side, side, 1)),
         layers.Conv2D(first, 5, activation="relu"),  # 24 × 24
         layers.MaxPooling2D(),  # 12 × 12
-        *(layer for _ in range(3) for layer in convolution(middle, "same")),
+        *(layer for _ in range(3) for layer in convolution(middle, padding="same")),
         layers.MaxPooling2D(),  # 6 × 6
-        *(layer for _ in range(2) for layer in convolution(last, "same")),
+        *(layer for _ in range(2) for layer in convolution(last, padding="same")),
         layers.GlobalAveragePooling2D(),
         layers.Dropout(dropout),
         layers.Dense(classes, activation="softmax"),
