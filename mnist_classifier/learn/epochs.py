@@ -203,7 +203,9 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
 
     TensorFlow gets its own data set: the one that Keras would make of arrays tunes itself, and
     where that happens to be under way as an epoch ends, the next waits up to two seconds for it.
-    It copies some batches at a time: where memory is slow to be had, whole copies take longer.
+    It copies some batches at a time: where memory is slow to be had, whole copies take longer. It
+    can be gone through once: TensorFlow (2.21) never lets go of a generator's function, so that one
+    may not hold the images.
 
     Args:
         x: Images, shape ``(n, …)``.
@@ -215,23 +217,25 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
         return {"x": x[order], "y": y[order], "batch_size": size}
     import tensorflow as tf
 
-    whole = len(order) // size * size
-    most = _TOGETHER * size
-    pieces = [order[:whole][begin : begin + most] for begin in range(0, whole, most)]
+    spec = tuple(tf.TensorSpec((None, None, *part.shape[1:]), part.dtype) for part in (x, y))
+    steps = math.ceil(len(order) / size)
+    held = [((x, y), order)]
 
     def stacks() -> Iterator[tuple[Floats, ...]]:
         """Yield images and targets, shapes ``(batches, images a step, …)``."""
-        for piece in pieces:
-            yield tuple(part[piece].reshape(-1, size, *part.shape[1:]) for part in (x, y))
-        if whole < len(order):
-            yield x[order[whole:]][None], y[order[whole:]][None]
+        parts, left = held.pop()
+        whole = len(left) // size * size
+        most = _TOGETHER * size
+        for piece in (left[:whole][begin : begin + most] for begin in range(0, whole, most)):
+            yield tuple(part[piece].reshape(-1, size, *part.shape[1:]) for part in parts)
+        if whole < len(left):
+            yield tuple(part[left[whole:]][None] for part in parts)
 
-    spec = tuple(tf.TensorSpec((None, None, *part.shape[1:]), part.dtype) for part in (x, y))
     stacked = tf.data.Dataset.from_generator(stacks, output_signature=spec)
     batches = stacked.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts))
     options = tf.data.Options()
     options.autotune.enabled = False
-    counted = tf.data.experimental.assert_cardinality(math.ceil(len(order) / size))
+    counted = tf.data.experimental.assert_cardinality(steps)
     return {"x": batches.apply(counted).prefetch(2).with_options(options)}
 
 

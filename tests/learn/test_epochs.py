@@ -1,5 +1,7 @@
 """Training by epochs; one that is cut short goes on as if it had not been, bit for bit."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import keras
@@ -142,3 +144,14 @@ def test_batches_hold_each_image_once_in_the_order_with_its_target(size):
     assert {len(part) for part in images[:-1]} <= {size}
     assert np.array_equal(np.concatenate(images), x[order])
     assert np.array_equal(np.concatenate(targets), y[order])
+
+
+def test_the_images_of_an_epoch_are_let_go_of_once_it_is_over(splits):
+    model = training.build(_SHORT)
+    training.compile_model(model, _SHORT, len(splits.train))
+    x, y = splits.train.x.copy(), one_hot(splits.train.labels)
+    images = weakref.ref(x)
+    model.fit(**in_batches(x, y, np.arange(len(x)), 16), shuffle=False, verbose=0)
+    del x
+    gc.collect()
+    assert images() is None
