@@ -74,8 +74,10 @@ DNN_BEST = DistilledRecipe(
     name="dnn-best",
     student=replace(
         recipes.CNN_SMALL,
-        layers=partial(recipes.dnn_best_layers, (2048, 1536, 1024), 0.1),
-        epochs=40,
+        layers=partial(recipes.dnn_best_layers, (1024, 1024, 1024, 512)),
+        epochs=80,
+        batch_size=64,
+        learning_rate=1e-3,
         label_smoothing=0,
     ),
     teacher=recipes.CNN_BEST,

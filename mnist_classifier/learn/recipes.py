@@ -40,13 +40,12 @@ def convolution(
 
 
 def dnn_best_layers(
-    units: Sequence[int], dropout: float, pixels: int = 784, classes: int = 10
+    units: Sequence[int], pixels: int = 784, classes: int = 10
 ) -> list[keras.layers.Layer]:
     """Return ``Dense`` layers, each normalised over the batch.
 
     Args:
         units: How many each hidden layer has.
-        dropout: Share of each hidden layer's features that a training step leaves out.
         pixels: Of an image.
         classes: How many probabilities come out.
     """
@@ -56,7 +55,6 @@ def dnn_best_layers(
             layers.Dense(width, use_bias=False),
             layers.BatchNormalization(),
             layers.ReLU(),
-            layers.Dropout(dropout),
         ]
     return [layers.Input((pixels,)), *hidden, layers.Dense(classes, activation="softmax")]
 
