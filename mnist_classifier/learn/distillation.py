@@ -79,6 +79,7 @@ DNN_BEST = DistilledRecipe(
         batch_size=64,
         learning_rate=1e-3,
         label_smoothing=0,
+        averaging=0.1,
     ),
     teacher=recipes.CNN_BEST,
     taught=0.7,
