@@ -265,10 +265,11 @@ def standing_rows() -> list[list[str]]:
         series = record["series"]
         reached = ["not recorded", "–", "–", "–", "–"]
         if series:
+            several = series["finished"] > 1
             reached = [
                 mean_and_deviation(series["test_accuracies"]),
                 f"{series['worst_accuracy']:.2%} of {series['finished']}",
-                f"{series['averaged_accuracy']:.2%}",
+                f"{series['averaged_accuracy']:.2%}" if several else "–",
                 median_and_range(series["fit_seconds"]),
                 f"`mnist train --recipe {name} --seeds {series['finished']}`",
             ]
