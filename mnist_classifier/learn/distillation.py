@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ DNN_BEST = DistilledRecipe(
     name="dnn-best",
     student=replace(
         recipes.CNN_SMALL,
-        layers=partial(recipes.dnn_best_layers, (1024, 1024, 1024, 512)),
+        layers=recipes.dnn_best_layers,
         epochs=80,
         batch_size=64,
         learning_rate=1e-3,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import keras
@@ -39,83 +38,60 @@ def convolution(
     ]
 
 
-def dnn_best_layers(
-    units: Sequence[int], pixels: int = 784, classes: int = 10
-) -> list[keras.layers.Layer]:
-    """Return ``Dense`` layers, each normalised over the batch.
-
-    Args:
-        units: How many each hidden layer has.
-        pixels: Of an image.
-        classes: How many probabilities come out.
-    """
+def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return four hidden ``Dense`` layers, each normalised over the batch."""
     hidden: list[keras.layers.Layer] = []
-    for width in units:
+    for units in (1024, 1024, 1024, 512):
         hidden += [
-            layers.Dense(width, use_bias=False),
+            layers.Dense(units, use_bias=False),
             layers.BatchNormalization(),
             layers.ReLU(),
         ]
     return [layers.Input((pixels,)), *hidden, layers.Dense(classes, activation="softmax")]
 
 
-def cnn_layers(
-    filters: Sequence[int], dropout: float, pixels: int = 784, classes: int = 10
-) -> list[keras.layers.Layer]:
+def cnn_small_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
     """Return four convolutions that soon work on few pixels: square images in.
 
     The first sees all pixels; it is cheap, for it is not normalised. Pooling, not strides, halves
     the sides: what moves by a pixel then changes the answer less.
-
-    Args:
-        filters: How many each convolution has.
-        dropout: Share of the last features that a training step leaves out.
-        pixels: Of an image.
-        classes: How many probabilities come out.
     """
-    first, second, third, fourth = filters
     side = math.isqrt(pixels)
     return [
         layers.Input((pixels,)),
         layers.Reshape((side, side, 1)),
-        layers.Conv2D(first, 5, activation="relu"),  # 24 × 24
+        layers.Conv2D(24, 5, activation="relu"),  # 24 × 24
         layers.MaxPooling2D(),  # 12 × 12
-        *convolution(second),  # 10 × 10
-        *convolution(third),  # 8 × 8
+        *convolution(64),  # 10 × 10
+        *convolution(72),  # 8 × 8
         layers.MaxPooling2D(),  # 4 × 4
-        *convolution(fourth),  # 2 × 2
+        *convolution(128),  # 2 × 2
         layers.Flatten(),
-        layers.Dropout(dropout),
+        layers.Dropout(0.2),
         layers.Dense(classes, activation="softmax"),
     ]
 
 
-def deep_cnn_layers(
-    filters: Sequence[int], dropout: float, pixels: int = 784, classes: int = 10
-) -> list[keras.layers.Layer]:
+def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
     """Return six convolutions and the means of what the last one answers: square images in.
 
     The deep ones are padded, so that they may be many, and each feature counts the same wherever
     in the image it is (Lin and others, Network in network, 2014).
-
-    Args:
-        filters: How many the first convolution has, the three after it, and the last two.
-        dropout: Share of the means that a training step leaves out.
-        pixels: Of an image.
-        classes: How many probabilities come out.
     """
-    first, middle, last = filters
     side = math.isqrt(pixels)
     return [
         layers.Input((pixels,)),
         layers.Reshape((side, side, 1)),
-        layers.Conv2D(first, 5, activation="relu"),  # 24 × 24
+        layers.Conv2D(24, 5, activation="relu"),  # 24 × 24
         layers.MaxPooling2D(),  # 12 × 12
-        *(layer for _ in range(3) for layer in convolution(middle, padding="same")),
+        *convolution(64, padding="same"),
+        *convolution(64, padding="same"),
+        *convolution(64, padding="same"),
         layers.MaxPooling2D(),  # 6 × 6
-        *(layer for _ in range(2) for layer in convolution(last, padding="same")),
+        *convolution(128, padding="same"),
+        *convolution(128, padding="same"),
         layers.GlobalAveragePooling2D(),
-        layers.Dropout(dropout),
+        layers.Dropout(0.2),
         layers.Dense(classes, activation="softmax"),
     ]
 
@@ -294,7 +270,7 @@ _FINISH = replace(
 
 CNN_SMALL = Recipe(
     name="cnn-small",
-    layers=partial(cnn_layers, (24, 64, 72, 128), 0.2),
+    layers=cnn_small_layers,
     epochs=64,
     patience=None,
     batch_size=128,
@@ -311,7 +287,7 @@ CNN_SMALL = Recipe(
 CNN_BEST = replace(
     CNN_SMALL,
     name="cnn-best",
-    layers=partial(deep_cnn_layers, (24, 64, 128), 0.2),
+    layers=cnn_best_layers,
     epochs=20,
     batch_size=32,
     learning_rate=1.5e-3,
