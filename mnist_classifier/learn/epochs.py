@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import RunError
+from mnist_classifier.learn import memory
 from mnist_classifier.learn.checkpoints import Arrays, Checkpoint, Checkpoints
 from mnist_classifier.learn.evaluation import predict
 from mnist_classifier.learn.runs import History
@@ -83,7 +84,8 @@ def fit(
     """Train a network as planned, from its last checkpoint if it has one.
 
     Ctrl-C ends the training early but in order: the best weights so far, or the last finished
-    epoch's, are restored and what was recorded is returned.
+    epoch's, are restored and what was recorded is returned. From here on the process keeps freed
+    memory, see `memory.keep_freed`.
 
     Args:
         model: A compiled network.
@@ -96,6 +98,7 @@ def fit(
         OutputError: A checkpoint cannot be written.
         RunError: A checkpoint is another network's.
     """
+    memory.keep_freed()
     # The training's own seed: drawn from Keras's global one, which the run's seed set.
     state: dict[str, Any] = {"seed": int(np.random.randint(2**31)), "seconds": 0.0}
     history: History = {name: [] for name in QUANTITIES}
