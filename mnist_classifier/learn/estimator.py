@@ -66,7 +66,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> DigitClassifier:
-        """Train a new network.
+        """Train a new network; the process keeps freed memory from then on, see `epochs.fit`.
 
         Args:
             X: Shape ``(n, pixels)``; see the class for the values.
