@@ -48,7 +48,7 @@ def evaluate(model: keras.Model, part: Part) -> Evaluation:
     )
 
 
-def predict(model: keras.Model, x: Floats, batch_size: int = 1000) -> Floats:
+def predict(model: keras.Model, x: Floats, batch_size: int = 2000) -> Floats:
     """Return the probabilities of the ten classes, float32 (n, 10), for each image of ``x``."""
     batches = [x[i : i + batch_size] for i in range(0, len(x), batch_size)]
     return np.concatenate(
