@@ -74,14 +74,14 @@ DNN_BEST = DistilledRecipe(
     student=replace(
         recipes.CNN_SMALL,
         layers=recipes.dnn_best_layers,
-        epochs=80,
-        batch_size=64,
-        learning_rate=1e-3,
+        epochs=100,
+        batch_size=256,
+        learning_rate=2e-3,
         label_smoothing=0,
-        averaging=0.1,
+        averaging=None,
     ),
     teacher=recipes.CNN_BEST,
-    taught=0.7,
+    taught=1.0,
 )
 
 

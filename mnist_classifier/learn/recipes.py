@@ -13,6 +13,7 @@ import numpy.typing as npt
 from keras import layers
 
 from mnist_classifier.learn.augmentation import Deformation
+from mnist_classifier.learn.moments import BothViews, MomentNormalization
 
 FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
 
@@ -39,7 +40,7 @@ def convolution(
 
 
 def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return four hidden ``Dense`` layers, each normalised over the batch."""
+    """Return four hidden ``Dense`` layers, each normalised over the batch, of upright digits."""
     hidden: list[keras.layers.Layer] = []
     for units in (1024, 1024, 1024, 512):
         hidden += [
@@ -47,7 +48,12 @@ def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
             layers.BatchNormalization(),
             layers.ReLU(),
         ]
-    return [layers.Input((pixels,)), *hidden, layers.Dense(classes, activation="softmax")]
+    return [
+        layers.Input((pixels,)),
+        MomentNormalization(),
+        *hidden,
+        layers.Dense(classes, activation="softmax"),
+    ]
 
 
 def cnn_small_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
@@ -78,11 +84,10 @@ def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
     The deep ones are padded, so that they may be many, and each feature counts the same wherever
     in the image it is (Lin and others, Network in network, 2014).
     """
-    side = math.isqrt(pixels)
     return [
         layers.Input((pixels,)),
-        layers.Reshape((side, side, 1)),
-        layers.Conv2D(24, 5, activation="relu"),  # 24 × 24
+        BothViews(),
+        layers.Conv2D(32, 5, activation="relu"),  # 24 × 24
         layers.MaxPooling2D(),  # 12 × 12
         *convolution(64, padding="same"),
         *convolution(64, padding="same"),
@@ -292,7 +297,5 @@ CNN_BEST = replace(
     name="cnn-best",
     layers=cnn_best_layers,
     epochs=20,
-    batch_size=32,
-    learning_rate=1.5e-3,
-    averaging=0.3,
+    averaging=None,
 )

@@ -80,7 +80,8 @@ def compile_model(model: keras.Model, recipe: Recipe, train_size: int) -> None:
         ),
         loss=binary_cross_entropy(),
         metrics=["accuracy"],
-        steps_per_execution=recipe.steps_per_execution,
+        # Keras (3.15) refuses more than one on PyTorch.
+        steps_per_execution=1 if keras.config.backend() == "torch" else recipe.steps_per_execution,
     )
 
 

@@ -251,7 +251,7 @@ def test_with_a_display_figures_open_and_training_does_not_wait(small_dir, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_every_back_end_learns_the_sample(tmp_path, backend):
     pytest.importorskip(backend)
     output = tmp_path / "run"

@@ -47,6 +47,12 @@ def test_reported_loss_is_of_the_softmaxs_probabilities(splits):
     assert training.history["val_loss"][0] == pytest.approx(by_hand, rel=1e-4)
 
 
+def test_pytorch_gets_the_one_step_an_execution_that_it_takes(splits, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    assert RECIPE.steps_per_execution > 1
+    assert compiled(RECIPE, splits).steps_per_execution == 1
+
+
 def test_reported_accuracy_is_argmaxs(splits):
     model = compiled(RECIPE, splits)
     training = fit(model, replace(RECIPE, epochs=1), splits, encoded(splits))
