@@ -31,12 +31,15 @@ class DistilledRecipe:
         student: How the network that is kept is built and trained.
         teacher: How the network is that is trained before it, on the same images.
         taught: Share of each target, 0 to 1, that is the teacher's answer; the rest is the label's.
+        reuse: How many epochs learn from the same deformed images: the teacher's answers take
+            longer than the epoch itself.
     """
 
     name: str
     student: recipes.Recipe
     teacher: recipes.Recipe
     taught: float
+    reuse: int = 1
 
     @property
     def deformation(self) -> Deformation | None:
@@ -65,6 +68,7 @@ class DistilledRecipe:
             **self.student.as_json(),
             "name": self.name,
             "taught": self.taught,
+            "reuse": self.reuse,
             "teacher": self.teacher.as_json(),
         }
 
@@ -74,7 +78,7 @@ DNN_BEST = DistilledRecipe(
     student=replace(
         recipes.CNN_SMALL,
         layers=recipes.dnn_best_layers,
-        epochs=100,
+        epochs=72,
         batch_size=256,
         learning_rate=2e-3,
         label_smoothing=0,
@@ -82,6 +86,7 @@ DNN_BEST = DistilledRecipe(
     ),
     teacher=recipes.CNN_BEST,
     taught=1.0,
+    reuse=2,
 )
 
 
@@ -195,6 +200,7 @@ def fit(
         callbacks,
         checkpoints,
         lambda x, y: (1 - recipe.taught) * y + recipe.taught * predict(answering, x),
+        recipe.reuse,
     )
     history = {name: [*before[name], *outcome.history[name]] for name in QUANTITIES}
     finished = min(map(len, history.values()))

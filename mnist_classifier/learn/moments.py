@@ -49,21 +49,6 @@ class MomentNormalization(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "deviation": self.deviation}
 
 
-@keras.saving.register_keras_serializable("mnist_classifier")
-class BothViews(keras.layers.Layer):  # type: ignore[misc]
-    """Lays images as they are and the same, normalised by their moments, behind one another.
-
-    What normalising takes away, slant or size, sometimes tells digits apart; so a convolution gets
-    both. Takes float32, shape ``(n, side²)``, and gives ``(n, side, side, 2)``.
-    """
-
-    def call(self, x: Any) -> Any:
-        """Stack the two as channels."""
-        side = math.isqrt(x.shape[-1])
-        images = ops.reshape(x, (-1, side, side))
-        return ops.stack([images, normalise(images, DEVIATION)], axis=-1)
-
-
 def normalise(images: Any, deviation: float) -> Any:
     """Look each pixel up where it comes from, between pixels linearly.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import keras
 import numpy as np
@@ -93,6 +94,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoints: Checkpoints | None = None,
     teach: Callable[[Floats, Floats], Floats] | None = None,
+    reuse: int = 1,
 ) -> Training:
     """Train as the recipe says, on images deformed anew in each epoch where it deforms.
 
@@ -109,18 +111,23 @@ def fit(
         checkpoints: As for `epochs.fit`.
         teach: Makes the targets, shape ``(n, classes)``, of an epoch's images, shape
             ``(n, pixels)``, as they were deformed, and of their smoothed labels; ``None``: these.
+        reuse: How many epochs learn from the same deformed images, each in another order.
     """
     classes = targets.train.shape[1]
     smoothed = (1 - recipe.label_smoothing) * targets.train + recipe.label_smoothing / classes
     side = math.isqrt(splits.train.x.shape[1])
 
-    def images(seed: int, epoch: int) -> tuple[Floats, Floats, epochs.Order]:
+    @lru_cache(maxsize=1)
+    def made(seed: int, epoch: int) -> tuple[Floats, Floats]:
         x = splits.train.x
         deformation = recipe.deformation_in(epoch)
         if deformation:
             chance = np.random.default_rng((seed, epoch, 1))
             x = deform(x.reshape(-1, side, side), chance, deformation).reshape(x.shape)
-        y = teach(x, smoothed) if teach else smoothed
+        return x, teach(x, smoothed) if teach else smoothed
+
+    def images(seed: int, epoch: int) -> tuple[Floats, Floats, epochs.Order]:
+        x, y = made(seed, epoch - epoch % reuse)
         return x, y, epochs.shuffled(len(x), seed, epoch)
 
     plan = epochs.Plan(

@@ -6,6 +6,7 @@ import pytest
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn import distillation
+from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Targets, load_dataset, one_hot, prepare
 from mnist_classifier.learn.distillation import DistilledRecipe, Teacher, load_teacher
@@ -13,7 +14,8 @@ from mnist_classifier.learn.recipes import DNN
 from mnist_classifier.learn.runs import Run
 
 PLAIN = replace(DNN, epochs=2, batch_size=16, patience=None, learning_rate=1e-3)
-RECIPE = DistilledRecipe("taught", replace(PLAIN, name="student", epochs=3), PLAIN, 0.5)
+STUDENT = replace(PLAIN, name="student", epochs=3, deformation=Deformation())
+RECIPE = DistilledRecipe("taught", STUDENT, PLAIN, 0.5, reuse=2)
 
 
 @pytest.fixture

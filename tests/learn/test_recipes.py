@@ -2,6 +2,7 @@ import keras
 import numpy as np
 
 from mnist_classifier.learn import distillation
+from mnist_classifier.learn.moments import MomentNormalization
 from mnist_classifier.learn.recipes import CNN_FAST, CNN_SMALL, DNN, cosine_filters
 from mnist_classifier.learn.training import build
 
@@ -36,8 +37,11 @@ def test_cnn_small_is_small():
     assert build(CNN_SMALL).count_params() <= 150_000
 
 
-def test_dnn_best_is_dense_layers_too():
-    kinds = {type(layer) for layer in distillation.build(distillation.DNN_BEST).layers}
+def test_dnn_best_learns_by_dense_layers_too():
+    first, *others = distillation.build(distillation.DNN_BEST).layers
+    assert isinstance(first, MomentNormalization)
+    assert not first.weights
+    kinds = {type(layer) for layer in others}
     assert kinds == {keras.layers.Dense, keras.layers.BatchNormalization, keras.layers.ReLU}
 
 

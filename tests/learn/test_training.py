@@ -168,3 +168,17 @@ def test_a_deformation_gives_other_images_to_learn_from(splits):
 
     assert loss(None) == pytest.approx(loss(Deformation(0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0)), rel=1e-5)
     assert loss(None) != pytest.approx(loss(Deformation()), rel=1e-5)
+
+
+def test_deformed_images_are_taught_once_for_the_epochs_that_reuse_them(splits):
+    taught = []
+
+    def teach(x, y):
+        taught.append(x.copy())
+        return y
+
+    recipe = replace(RECIPE, epochs=5, patience=None, deformation=Deformation())
+    training = fit(compiled(recipe, splits), recipe, splits, encoded(splits), teach=teach, reuse=2)
+    assert training.epochs == 5
+    assert len(taught) == 3
+    assert (taught[0] != taught[1]).any()
