@@ -49,8 +49,8 @@ FACED = {
     "dnn": ("98.6 %", "the plain script below"),
     "dnn-best": (
         "99.65 %",
-        "99.65 %, 12 million weights, digits not set upright (Cireşan and others, Deep, big, simple "
-        "nets, 2010)",
+        "99.65 %, 12 million weights, digits not set upright "
+        "(Cireşan and others, Deep, big, simple nets, 2010)",
     ),
     "cnn-fast": ("99.0 %, none under 98.8 %", "train_mnist_fast, 99.04 ± 0.07 % as published"),
     "cnn-small": ("99.70 %", "nothing known to us at 99.7 % with fewer than 100,000 weights"),
