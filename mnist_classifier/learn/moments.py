@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-DEVIATION = 5.2  # pixels
+_DEVIATION = 5.2  # pixels, of the ink's height; on average MNIST's digits have a little more
 _TINY = 1e-6  # ink of an image without any
-_LEAST = 0.5  # square pixels of variance: what a single row of ink has, about
+_LEAST = 0.5  # square pixels of variance: a single row of ink is not drawn out without end
 
 
 @keras.saving.register_keras_serializable("mnist_classifier")
@@ -24,38 +24,20 @@ class MomentNormalization(keras.layers.Layer):  # type: ignore[misc]
     slim. Dense layers, which learn each place of a stroke by itself, then have fewer to learn.
 
     Takes and gives float32, shape ``(n, side²)``, 0 background to 1 ink.
-
-    Args:
-        deviation: Standard deviation of the ink's height, in pixels, that digits get; on average
-            MNIST's have a little more.
     """
-
-    def __init__(self, deviation: float = DEVIATION, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.deviation = deviation
 
     def call(self, x: Any) -> Any:
         """Normalise all images."""
         side = math.isqrt(x.shape[-1])
-        images = normalise(ops.reshape(x, (-1, side, side)), self.deviation)
-        return ops.reshape(images, (-1, side * side))
+        return ops.reshape(_normalise(ops.reshape(x, (-1, side, side))), (-1, side * side))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape of the images, which stays."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what makes the layer again."""
-        return {**super().get_config(), "deviation": self.deviation}
 
-
-def normalise(images: Any, deviation: float) -> Any:
-    """Look each pixel up where it comes from, between pixels linearly.
-
-    Args:
-        images: A tensor of shape ``(n, side, side)``, 0 background to 1 ink.
-        deviation: As for `MomentNormalization`.
-    """
+def _normalise(images: Any) -> Any:
+    """Look each pixel up where it comes from, between pixels linearly; ``(n, side, side)``."""
     side: int = images.shape[-1]
     place = ops.arange(side, dtype=images.dtype)
     ink = ops.sum(images, axis=(1, 2)) + _TINY
@@ -71,8 +53,8 @@ def normalise(images: Any, deviation: float) -> Any:
     wide, high = ops.sqrt(upright), ops.sqrt(height)
     aspect = ops.clip(wide / high, 0.05, 1)
     to_y = place - (side - 1) / 2
-    source_y = to_y * (high / deviation)[:, None]  # (n, side), from the middle
-    by_x = (wide / (deviation * ops.sqrt(aspect)))[:, None, None]
+    source_y = to_y * (high / _DEVIATION)[:, None]  # (n, side), from the middle
+    by_x = (wide / (_DEVIATION * ops.sqrt(aspect)))[:, None, None]
     source_x = by_x * to_y + (slant[:, None] * source_y)[:, :, None]  # (n, side, side)
     source_x += middle_x[:, None, None]
     source_y += middle_y[:, None]
@@ -82,6 +64,7 @@ def normalise(images: Any, deviation: float) -> Any:
     halfway = ops.matmul(share, images)
     left = ops.clip(ops.floor(source_x), 0, side - 2)
     first = ops.cast(left, "int32")
-    nearer = ops.take_along_axis(halfway, first, axis=2) * ops.relu(1 - ops.abs(source_x - left))
-    right = ops.take_along_axis(halfway, first + 1, axis=2)
-    return nearer + right * ops.relu(1 - ops.abs(source_x - left - 1))
+    near, far = (ops.take_along_axis(halfway, first + right, axis=2) for right in (0, 1))
+    return near * ops.relu(1 - ops.abs(source_x - left)) + far * ops.relu(
+        1 - ops.abs(source_x - left - 1)
+    )
