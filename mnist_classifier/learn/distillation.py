@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn import recipes, runs, training
@@ -17,6 +19,9 @@ from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Dataset, Splits, Targets
 from mnist_classifier.learn.epochs import QUANTITIES, Stage, Training
 from mnist_classifier.learn.evaluation import predict
+from mnist_classifier.learn.unfolding import unfold
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class DistilledRecipe:
         name: What the recipe is called.
         student: How the network that is kept is built and trained.
         teacher: How the network is that is trained before it, on the same images.
+        folded: How a network of convolutions is built and trained, by the same teacher, with whose
+            weights the student's Dense layers begin, see `unfolding.unfold`; ``None``: with
+            random ones.
         taught: Share of each target, 0 to 1, that is the teacher's answer; the rest is the label's.
         reuse: How many epochs learn from the same deformed images: the teacher's answers take
             longer than the epoch itself.
@@ -40,11 +48,21 @@ class DistilledRecipe:
     teacher: recipes.Recipe
     taught: float
     reuse: int = 1
+    folded: recipes.Recipe | None = None
 
     @property
     def deformation(self) -> Deformation | None:
         """How far images are deformed."""
         return self.student.deformation
+
+    def before(self, taught: bool) -> dict[str, recipes.Recipe]:
+        """Return what is trained before the student, by name.
+
+        Args:
+            taught: Whether a trained teacher is given.
+        """
+        teacher = {} if taught else {"teacher": self.teacher}
+        return {**teacher, **({"folded": self.folded} if self.folded else {})}
 
     def adapted(
         self, train_size: int, epochs: int | None, batch_size: int | None
@@ -53,13 +71,14 @@ class DistilledRecipe:
 
         Args:
             train_size: How many images an epoch has.
-            epochs: The most epochs of each of the two; ``None`` keeps the recipe's.
+            epochs: The most epochs of each network; ``None`` keeps the recipe's.
             batch_size: Images a step; ``None`` leaves it to the recipe.
         """
         return replace(
             self,
             student=self.student.adapted(train_size, epochs, batch_size),
             teacher=self.teacher.adapted(train_size, epochs, batch_size),
+            folded=self.folded and self.folded.adapted(train_size, epochs, batch_size),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -70,23 +89,35 @@ class DistilledRecipe:
             "taught": self.taught,
             "reuse": self.reuse,
             "teacher": self.teacher.as_json(),
+            "folded": self.folded and self.folded.as_json(),
         }
 
+
+_FOLDED = replace(
+    recipes.CNN_SMALL,
+    name="folded",
+    layers=recipes.dnn_best_folded_layers,
+    epochs=24,
+    batch_size=256,
+    learning_rate=2e-3,
+    label_smoothing=0,
+    averaging=None,
+    finish=None,
+)
 
 DNN_BEST = DistilledRecipe(
     name="dnn-best",
     student=replace(
-        recipes.CNN_SMALL,
+        _FOLDED,
+        name="dnn-best",
         layers=recipes.dnn_best_layers,
-        epochs=72,
-        batch_size=256,
-        learning_rate=2e-3,
-        label_smoothing=0,
-        averaging=None,
+        learning_rate=3e-4,
+        finish=recipes.CNN_SMALL.finish,
     ),
     teacher=recipes.CNN_BEST,
     taught=1.0,
     reuse=2,
+    folded=_FOLDED,
 )
 
 
@@ -160,53 +191,58 @@ def fit(
     checkpoints: Checkpoints | None = None,
     teacher: Teacher | None = None,
 ) -> Training:
-    """Train the teacher, unless one is given, and then the network; both count in the seconds.
+    """Train the teacher, unless one is given, then what the network begins as, then the network.
 
     Args:
         model: From `build`, compiled.
         recipe: The settings.
         splits: The images; of the three parts, the test's is not touched.
         targets: The labels of the training and validation parts.
-        callbacks: As for `epochs.fit`; the epochs are counted through both.
-        checkpoints: As for `epochs.fit`; the teacher has its own.
+        callbacks: As for `epochs.fit`; the epochs are counted through all.
+        checkpoints: As for `epochs.fit`; those before the network have their own.
         teacher: A trained one.
 
     Returns:
-        The history has the epochs of both, the teacher's first; of one that was given, none.
+        The history has the epochs of all, the teacher's first; of one that was given, none. The
+        seconds are all networks', a given teacher's too.
     """
-    before: dict[str, list[float]] = {name: [] for name in QUANTITIES}
-    if teacher is None:
-        network = training.build(recipe.teacher)
-        training.compile_model(network, recipe.teacher, len(splits.train))
-        whole = recipe.teacher.epochs + recipe.student.epochs
-        lesson = training.fit(
-            network,
-            recipe.teacher,
-            splits,
-            targets,
-            [Stage(callbacks, 0, whole)],
-            checkpoints.part("teacher") if checkpoints else None,
-        )
-        if lesson.interrupted:  # the network itself has learned nothing
-            return replace(lesson, history=before, best_epoch=None)
-        callbacks = [Stage(callbacks, recipe.teacher.epochs, whole)]
-        before, teacher = lesson.history, Teacher(network, lesson.seconds)
-    answering = teacher.model
-    outcome = training.fit(
-        model,
-        recipe.student,
-        splits,
-        targets,
-        callbacks,
-        checkpoints,
-        lambda x, y: (1 - recipe.taught) * y + recipe.taught * predict(answering, x),
-        recipe.reuse,
-    )
-    history = {name: [*before[name], *outcome.history[name]] for name in QUANTITIES}
+    before = recipe.before(taught=teacher is not None)
+    whole = sum(one.epochs for one in (*before.values(), recipe.student))
+    done: list[Training] = []
+    seconds = teacher.seconds if teacher else 0.0
+    answering = teacher.model if teacher else None
+
+    def learn(network: keras.Model, own: recipes.Recipe, kept: Checkpoints | None) -> Training:
+        stage = Stage(callbacks, sum(one.epochs for one in done), whole)
+        teach = _teaching(answering, recipe.taught) if answering else None
+        reuse = recipe.reuse if answering else 1
+        return training.fit(network, own, splits, targets, [stage], kept, teach, reuse)
+
+    for part, own in before.items():
+        network = training.build(own)
+        training.compile_model(network, own, len(splits.train))
+        done.append(learn(network, own, checkpoints.part(part) if checkpoints else None))
+        seconds += done[-1].seconds
+        if done[-1].interrupted:  # the network itself has learned nothing
+            return Training({name: [] for name in QUANTITIES}, None, True, seconds)
+        if part == "folded":
+            unfold(network, model)
+        else:
+            answering = network
+    outcome = learn(model, recipe.student, checkpoints)
+    history = {
+        name: [value for one in (*done, outcome) for value in one.history[name]]
+        for name in QUANTITIES
+    }
     finished = min(map(len, history.values()))
-    return replace(
-        outcome,
+    return Training(
         history=history,
         best_epoch=finished if outcome.best_epoch else None,
-        seconds=teacher.seconds + outcome.seconds,
+        interrupted=outcome.interrupted,
+        seconds=seconds + outcome.seconds,
     )
+
+
+def _teaching(teacher: keras.Model, taught: float) -> Callable[[Floats, Floats], Floats]:
+    """Return what makes targets of images and their labels: ``taught`` of each the teacher's."""
+    return lambda x, y: (1 - taught) * y + taught * predict(teacher, x)

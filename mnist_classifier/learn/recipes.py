@@ -40,18 +40,36 @@ def convolution(
 
 
 def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return four hidden ``Dense`` layers, each normalised over the batch, of upright digits."""
-    hidden: list[keras.layers.Layer] = []
-    for units in (1024, 1024, 1024, 512):
-        hidden += [
-            layers.Dense(units, use_bias=False),
-            layers.BatchNormalization(),
-            layers.ReLU(),
-        ]
+    """Return three hidden ``Dense`` layers for upright digits.
+
+    The first two have as many units as the convolutions of `dnn_best_folded_layers` have outputs.
+    """
+    side = math.isqrt(pixels)
+    first = (side - 3) // 2  # what a 5×5 patch in steps of two leaves of a side
+    second = (first - 3) // 2
     return [
         layers.Input((pixels,)),
         MomentNormalization(),
-        *hidden,
+        layers.Dense(16 * first**2, activation="relu"),  # 12 × 12 × 16
+        layers.Dense(64 * second**2, activation="relu"),  # 4 × 4 × 64
+        layers.Dense(512, activation="relu"),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
+def dnn_best_folded_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return what the layers of `dnn_best_layers` begin as, normalised: square images in."""
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        MomentNormalization(),
+        layers.Reshape((side, side, 1)),
+        *convolution(16, 5, strides=2),  # 12 × 12
+        *convolution(64, 5, strides=2),  # 4 × 4
+        layers.Flatten(),
+        layers.Dense(512, use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
         layers.Dense(classes, activation="softmax"),
     ]
 

@@ -14,7 +14,7 @@ LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
 RECIPES = {
     "dnn": "the program's own: Dense layers",
-    "dnn-best": "as far as Dense layers go: upright digits, taught by cnn-best",
+    "dnn-best": "as far as Dense layers go: begun as convolutions, taught",
     "cnn-fast": "good in seconds: convolutions, one epoch",
     "cnn-small": "few weights: convolutions, deformed images",
     "cnn-best": "as far as one network goes: more convolutions",

@@ -194,8 +194,8 @@ def train(
         if lesson.settings.teacher:
             seed = lesson.settings.seed
             given["teacher"] = load_teacher(lesson.settings.teacher, recipe, dataset, seed)
-        else:
-            weights += training.build(recipe.teacher).count_params()
+        before = recipe.before(taught="teacher" in given).values()
+        weights += sum(training.build(one).count_params() for one in before)
     # Weights, the best of them, their averages and Adam's two moments, 4 bytes each, in the model
     # and in three checkpoints, one of them being written; and four megabytes for figures and the
     # report.

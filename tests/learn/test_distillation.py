@@ -10,12 +10,31 @@ from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Targets, load_dataset, one_hot, prepare
 from mnist_classifier.learn.distillation import DistilledRecipe, Teacher, load_teacher
-from mnist_classifier.learn.recipes import DNN
+from mnist_classifier.learn.recipes import DNN, convolution
 from mnist_classifier.learn.runs import Run
 
 PLAIN = replace(DNN, epochs=2, batch_size=16, patience=None, learning_rate=1e-3)
 STUDENT = replace(PLAIN, name="student", epochs=3, deformation=Deformation())
 RECIPE = DistilledRecipe("taught", STUDENT, PLAIN, 0.5, reuse=2)
+
+
+def convolutions(pixels=784, classes=10):
+    first, last = keras.layers.Input((pixels,)), keras.layers.Dense(classes, "softmax")
+    between = [keras.layers.Reshape((28, 28, 1)), *convolution(2, 5, strides=4)]  # 6 × 6
+    return [first, *between, keras.layers.Flatten(), last]
+
+
+def unfolded(pixels=784, classes=10):
+    hidden = keras.layers.Dense(2 * 6 * 6, "relu")
+    return [keras.layers.Input((pixels,)), hidden, keras.layers.Dense(classes, "softmax")]
+
+
+FOLDED = replace(
+    RECIPE,
+    student=replace(STUDENT, layers=unfolded),
+    taught=1.0,
+    folded=replace(PLAIN, layers=convolutions, learning_rate=0.05),
+)
 
 
 @pytest.fixture
@@ -72,18 +91,31 @@ def test_without_a_teacher_one_is_trained_first(splits):
     assert model.count_params() == keras.Sequential(DNN.layers()).count_params()
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 3])
-def test_a_training_cut_short_goes_on_to_the_same_weights(splits, tmp_path, epoch):
-    whole, _ = trained(splits)
-    _, cut = trained(splits, callbacks=[counting([], epoch)], checkpoints=Checkpoints(tmp_path))
-    assert cut.interrupted
-    assert cut.epochs == (0 if epoch < 2 else epoch + 1)
+def test_dense_layers_begin_with_what_convolutions_learned(splits):
     told = []
-    resumed, training = trained(
-        splits, callbacks=[counting(told)], checkpoints=Checkpoints(tmp_path)
-    )
-    assert not training.interrupted
+    still = replace(FOLDED, student=replace(FOLDED.student, learning_rate=0.0))
+    model, training = trained(splits, still, [counting(told)], teacher=always(3))
     assert told == list(range(5))
+    assert training.epochs == 5
+    first = next(layer for layer in model.layers if layer.weights).get_weights()[0]
+    assert np.count_nonzero(first) == 25 * 72  # of 784 for each of 72 units
+    assert (model.predict(splits.validation.x, verbose=0).argmax(axis=1) == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epoch"), [(RECIPE, 0), (RECIPE, 1), (RECIPE, 3), (FOLDED, 2), (FOLDED, 5)]
+)
+def test_a_training_cut_short_goes_on_to_the_same_weights(splits, tmp_path, recipe, epoch):
+    whole, _ = trained(splits, recipe)
+    checkpoints = Checkpoints(tmp_path)
+    _, cut = trained(splits, recipe, [counting([], epoch)], checkpoints)
+    assert cut.interrupted
+    before = sum(one.epochs for one in recipe.before(taught=False).values())
+    assert cut.epochs == (0 if epoch < before else epoch + 1)
+    told = []
+    resumed, training = trained(splits, recipe, [counting(told)], checkpoints)
+    assert not training.interrupted
+    assert told == list(range(before + 3))
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
