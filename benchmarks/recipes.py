@@ -1,10 +1,12 @@
 """How far and how fast does each recipe go, beside what a user would train instead?
 
-All learn from the same split of the same images, in turns, a seed after another, after a turn
-on 1,000 images that does not count. Time is what passes from images in memory to a fitted
-network: building, tracing and fitting. Accuracy is on all test images; they choose nothing, with
-one exception in the peer's favour: Keras's convnet is also timed to the epoch after which 99 % of
-them were right for the first time. Peers that need no validation images learn from them too.
+All learn from the same split of the same images, in turns, a seed after another, each contender in
+a process of its own, after a turn on 1,000 images that does not count. So none works in memory that
+another left; all processes keep what they free, as that of `mnist train` does. Time is what passes
+from images in memory to a fitted network: building, tracing and fitting. Accuracy is on all test
+images; they choose nothing, with one exception in the peer's favour: Keras's convnet is also timed
+to the epoch after which 99 % of them were right for the first time. Peers that need no validation
+images learn from them too.
 Recipes that take longer than two minutes are not trained here: their rows are the recorded series
 of `mnist recipes`.
 
@@ -18,10 +20,14 @@ another machine, other versions or a recipe as it was before are left aside.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import statistics
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,8 +45,8 @@ from benchmarks.measure import (
     report,
     table,
 )
-from benchmarks.peers import PEERS, Contender, ours
-from mnist_classifier.learn import catalogue, records
+from benchmarks.peers import PEERS, Contender, Fitted, ours
+from mnist_classifier.learn import catalogue, memory, records
 from mnist_classifier.learn.datasets import Dataset, Splits, load_dataset, prepare
 
 # Of each recipe, the test accuracy that it is for, and what it faces; published figures are of
@@ -87,6 +93,7 @@ def contenders() -> dict[str, Contender]:
 def circumstances(name: str) -> dict[str, Any]:
     """Return what a training's line holds for: the machine and, of ours, the recipe as it is."""
     under: dict[str, Any] = dict(machine("keras", "tensorflow", "scikit-learn", "numpy"))
+    under["process"] = "its own"
     if name in catalogue.BY_NAME:
         recipe = catalogue.BY_NAME[name]
         under["recipe"] = {**recipe.as_json(), **catalogue.cost(recipe)}
@@ -99,6 +106,23 @@ def part_of(dataset: Dataset, size: int, seed: int) -> Splits:
     few = np.random.default_rng(seed).permutation(len(dataset.train_labels))[:size]
     images, labels = dataset.train_images[few], dataset.train_labels[few]
     return prepare(replace(dataset, train_images=images, train_labels=labels), seed)
+
+
+@lru_cache(maxsize=1)
+def read(data_dir: Path | None) -> Dataset:
+    """Read MNIST, once a process."""
+    return load_dataset("mnist" if data_dir is None else None, data_dir)
+
+
+def own_process() -> ProcessPoolExecutor:
+    """Return what runs a contender's trainings in one process, which keeps freed memory."""
+    fresh = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, fresh, initializer=memory.keep_freed)
+
+
+def trained(name: str, data_dir: Path | None, images: int, seed: int) -> Fitted:
+    """Train a contender on a part of the images."""
+    return contenders()[name](part_of(read(data_dir), images, seed), seed)
 
 
 def planned(names: Sequence[str], size: int, seeds: int) -> list[tuple[str, int, int]]:
@@ -115,38 +139,38 @@ def planned(names: Sequence[str], size: int, seeds: int) -> list[tuple[str, int,
     ]
 
 
-def measure(dataset: Dataset, everyone: dict[str, Contender], seeds: int, results: Path) -> Results:
+def measure(names: Sequence[str], data_dir: Path | None, seeds: int, results: Path) -> Results:
     """Train what is not in ``results`` yet; return its lines of these contenders and seeds."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    under = {name: circumstances(name) for name in everyone}
+    under = {name: circumstances(name) for name in names}
     lines = results.read_text("utf-8").splitlines() if results.exists() else []
     rows = [json.loads(line) for line in lines]
     done = [row for row in rows if row.get("under") == under.get(row["name"], {})]
     print(f"{len(done)} of {len(rows)} lines in {results} hold for this run", flush=True)
     known = {(row["name"], row["images"], row["seed"]) for row in done}
-    order = list(everyone)
-    plan = planned(order, len(dataset.train_labels), seeds)
+    plan = planned(names, len(read(data_dir).train_labels), seeds)
     missing = [turn for turn in plan if turn not in known]
-    warm: set[str] = set()
-    for number, (name, images, seed) in enumerate(missing, 1):
-        if name not in warm:
-            everyone[name](part_of(dataset, min(SIZES), 0), 0)
-            warm.add(name)
-        began = time.perf_counter()
-        fitted = everyone[name](part_of(dataset, images, seed), seed)
-        row = {"name": name, "images": images, "seed": seed, **asdict(fitted), "under": under[name]}
-        done.append(row)
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        print(
-            f"{number}/{len(missing)}  {name:16}  {images:6,} images  seed {seed}  "
-            f"{fitted.seconds:6.1f} s  {fitted.accuracy:.2%}  "
-            f"({time.perf_counter() - began:.0f} s in all)",
-            flush=True,
-        )
+    processes: dict[str, ProcessPoolExecutor] = {}
+    with ExitStack() as until_all_are_trained:
+        for number, (name, images, seed) in enumerate(missing, 1):
+            if name not in processes:
+                processes[name] = until_all_are_trained.enter_context(own_process())
+                processes[name].submit(trained, name, data_dir, min(SIZES), 0).result()
+            began = time.perf_counter()
+            fitted = processes[name].submit(trained, name, data_dir, images, seed).result()
+            row = {"name": name, "images": images, "seed": seed, **asdict(fitted)}
+            done.append(row | {"under": under[name]})
+            with results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+            print(
+                f"{number}/{len(missing)}  {name:16}  {images:6,} images  seed {seed}  "
+                f"{fitted.seconds:6.1f} s  {fitted.accuracy:.2%}  "
+                f"({time.perf_counter() - began:.0f} s in all)",
+                flush=True,
+            )
     return [
         {key: value for key, value in row.items() if key != "under"}
-        for row in sorted(done, key=lambda row: order.index(row["name"]))
+        for row in sorted(done, key=lambda row: names.index(row["name"]))
         if (row["name"], row["images"], row["seed"]) in plan
     ]
 
@@ -316,15 +340,15 @@ def main(
     write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
 ) -> None:
     """Train all contenders in turns, and lay their times and accuracies side by side."""
-    everyone = contenders()
+    everyone = list(contenders())
     if unknown := set(only or ()) - set(everyone):
         raise typer.BadParameter(
             f"{', '.join(sorted(unknown))}: expected some of {', '.join(everyone)}",
             param_hint="--only",
         )
-    everyone = {name: train for name, train in everyone.items() if not only or name in only}
-    dataset = load_dataset("mnist" if data_dir is None else None, data_dir)
-    lines = measure(dataset, everyone, seeds, results)
+    dataset = read(data_dir)
+    names = [name for name in everyone if not only or name in only]
+    lines = measure(names, data_dir, seeds, results)
     whole = [row for row in lines if row["images"] == len(dataset.train_labels)]
     peak = matrix_product_flops()
     series = recorded_series()
