@@ -10,7 +10,7 @@ import os
 import socket
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from mnist_classifier.learn.idx import load_folder
 
 SIDE = 28  # pixels; every image is SIDE × SIDE
 CLASSES = 10
+VALIDATION_SHARE = 0.1  # of the training images, where nothing else is said
 NAMES = ("mnist", "fashion_mnist", "sample")
 
 HOW_TO_GET_IMAGES = (
@@ -166,7 +167,7 @@ def load_dataset(name: str | None = None, data_dir: Path | None = None) -> Datas
         return load_sample(f"as Keras could not get MNIST: {_one_line(error.__cause__ or error)}")
 
 
-def prepare(dataset: Dataset, seed: int, validation_share: float = 0.1) -> Splits:
+def prepare(dataset: Dataset, seed: int, validation_share: float = VALIDATION_SHARE) -> Splits:
     """Split the training images in two, and scale and flatten them and the test images.
 
     The split is stratified (each digit keeps its share) and depends on the seed alone; the
@@ -201,6 +202,15 @@ def prepare(dataset: Dataset, seed: int, validation_share: float = 0.1) -> Split
         Part(scale(validation), validation_labels),
         Part(scale(dataset.test_images), dataset.test_labels),
     )
+
+
+def validation_share_of(config: Mapping[str, Any]) -> float:
+    """Return the share of its images, 0 to 1, that validated in the run that has a ``config.json``.
+
+    Args:
+        config: What it holds; where its recipe does not say, the share is the usual one.
+    """
+    return float(config.get("recipe", {}).get("validation_share", VALIDATION_SHARE))
 
 
 def scale(images: Images) -> Floats:

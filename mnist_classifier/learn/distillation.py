@@ -55,6 +55,11 @@ class DistilledRecipe:
         """How far images are deformed."""
         return self.student.deformation
 
+    @property
+    def validation_share(self) -> float:
+        """Share of the images, 0 to 1, that validate: the same for all of its networks."""
+        return self.teacher.validation_share
+
     def before(self, taught: bool) -> dict[str, recipes.Recipe]:
         """Return what is trained before the student, by name.
 
@@ -103,6 +108,7 @@ _FOLDED = replace(
     label_smoothing=0,
     averaging=None,
     finish=None,
+    validation_share=recipes.CNN_BEST.validation_share,
 )
 
 DNN_BEST = DistilledRecipe(

@@ -35,6 +35,11 @@ class EnsembleRecipe:
         """How far images are deformed."""
         return self.member.deformation
 
+    @property
+    def validation_share(self) -> float:
+        """Share of the images, 0 to 1, that validate instead of training."""
+        return self.member.validation_share
+
     def adapted(
         self, train_size: int, epochs: int | None, batch_size: int | None
     ) -> EnsembleRecipe:

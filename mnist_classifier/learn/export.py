@@ -22,7 +22,14 @@ import onnx
 from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.augmentation import deform
 from mnist_classifier.learn.calibration import fit_temperature
-from mnist_classifier.learn.datasets import CLASSES, NAMES, SIDE, load_dataset, prepare
+from mnist_classifier.learn.datasets import (
+    CLASSES,
+    NAMES,
+    SIDE,
+    load_dataset,
+    prepare,
+    validation_share_of,
+)
 from mnist_classifier.learn.nondigits import softmax_or_nothing
 from mnist_classifier.learn.runs import Run
 
@@ -355,7 +362,7 @@ def export_run(
     if data_dir is None and config.get("data_dir"):
         data_dir = Path(config["data_dir"])
     dataset = load_dataset(name if name in NAMES else None, data_dir)
-    splits = prepare(dataset, int(config["seed"]))
+    splits = prepare(dataset, int(config["seed"]), validation_share_of(config))
     validation, test = splits.validation, splits.test
     images = validation.x.reshape(-1, SIDE, SIDE)
     logits = predict_logits(network, images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from keras import layers
 from mnist_classifier.learn import epochs
 from mnist_classifier.learn.augmentation import Deformation, coarsen, deform, vary_writing
 from mnist_classifier.learn.checkpoints import Checkpoints
-from mnist_classifier.learn.datasets import Part, Splits, Targets, one_hot
+from mnist_classifier.learn.datasets import VALIDATION_SHARE, Part, Splits, Targets, one_hot
 from mnist_classifier.learn.epochs import Training
 from mnist_classifier.learn.nondigits import (
     accuracy,
@@ -61,6 +61,8 @@ class ReaderRecipe:
     """Share of ones and sevens drawn with flag, foot or bar."""
     coarse: float = 0.15
     """Share of all pictures that are drawn with few pixels."""
+    validation_share: ClassVar[float] = VALIDATION_SHARE
+    """Share of the images, 0 to 1, that validate instead of training."""
     deformation: Deformation = field(default_factory=Deformation)
     finishing_epochs: int = 8
     """Epochs after those, in which every second digit is deformed as little as MNIST's differ."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from keras import layers
 
 from mnist_classifier.learn.augmentation import Deformation
+from mnist_classifier.learn.datasets import VALIDATION_SHARE
 from mnist_classifier.learn.moments import MomentNormalization
 
 FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
@@ -198,6 +199,8 @@ class Recipe:
         deformation: How far the images of each epoch are deformed anew; ``None``: not at all.
         finish: How far in the last sixth of the epochs, where that differs: less, so that the
             network ends on images as they are (He and others, Data augmentation revisited, 2019).
+        validation_share: Share of the images, 0 to 1, that validate instead of training. Where
+            they choose no epoch, they serve the temperature alone, and a few do.
     """
 
     name: str
@@ -214,6 +217,7 @@ class Recipe:
     averaging: float | None = None
     deformation: Deformation | None = None
     finish: Deformation | None = None
+    validation_share: float = VALIDATION_SHARE
 
     def deformation_in(self, epoch: int) -> Deformation | None:
         """Return how far the images of an epoch, counted from 0, are deformed."""
@@ -319,4 +323,5 @@ CNN_BEST = replace(
     batch_size=32,
     learning_rate=1.5e-3,
     averaging=0.3,
+    validation_share=1 / 30,
 )

@@ -60,7 +60,8 @@ def evaluate_run(
         if list(sha256) == config["sha256"]:
             suffix = ""
             tell_progress("the temperature")
-            validation = datasets.prepare(dataset, config["seed"]).validation
+            share = datasets.validation_share_of(config)
+            validation = datasets.prepare(dataset, config["seed"], share).validation
             temperature = judgement.validation_temperature(model, validation)
         else:
             known = dataset.name in datasets.NAMES

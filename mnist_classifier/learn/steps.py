@@ -123,7 +123,8 @@ def show_example(lesson: Lesson, dataset: Dataset) -> None:
 
 def prepare(lesson: Lesson, dataset: Dataset) -> Splits:
     """Split off validation images; scale all images to [0, 1] and flatten them to 784."""
-    splits = datasets.prepare(dataset, lesson.settings.seed)
+    share = catalogue.BY_NAME[lesson.settings.recipe].validation_share
+    splits = datasets.prepare(dataset, lesson.settings.seed, share)
     lesson.tell(
         "Parts",
         f"{len(splits.train):,} to train, {len(splits.validation):,} to validate, "

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from mnist_classifier.cli import main
+from mnist_classifier.learn import catalogue
+from mnist_classifier.learn.recipes import DNN
 from tests.conftest import ROOT
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
@@ -126,6 +129,17 @@ def test_evaluate_on_other_images_leaves_the_runs_own_files(sample_run, small_di
     )
     for path in sample_run.glob("*-custom-*"):
         path.unlink()
+
+
+def test_evaluate_takes_the_images_that_validated_in_the_run(tmp_path, monkeypatch):
+    few = replace(DNN, epochs=1, validation_share=1 / 30)
+    monkeypatch.setitem(catalogue.BY_NAME, "dnn", few)
+    assert train("--quiet", "--output", tmp_path / "run") == 0
+    monkeypatch.undo()  # a recipe may change; a run stays what it was
+    assert evaluate(tmp_path / "run", "--output", tmp_path / "again") == 0
+    before, after = (load(tmp_path / run, "metrics.json") for run in ("run", "again"))
+    assert (before["train_size"], before["validation_size"]) == (3866, 134)
+    assert after["calibration"] == before["calibration"]
 
 
 def test_a_place_that_cannot_be_written_to_is_named_before_anything_is_judged(

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from mnist_classifier.learn import catalogue, records
-from mnist_classifier.learn.datasets import Part, scale
+from mnist_classifier.learn.datasets import Part, scale, validation_share_of
 from mnist_classifier.learn.distillation import DistilledRecipe
 from mnist_classifier.learn.settings import RECIPES, TAUGHT
 
@@ -58,6 +58,16 @@ def test_what_is_recorded_is_of_the_recipe_as_it_is(name):
     if record["series"]:
         now = json.loads(json.dumps(recipe.as_json()))
         assert record["series"]["recipe"].items() <= now.items(), again
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_runs_config_says_which_share_validated(name):
+    recipe = catalogue.BY_NAME[name]
+    config = json.loads(json.dumps({"recipe": recipe.as_json()}))
+    assert validation_share_of(config) == recipe.validation_share
+    for network in ("teacher", "folded", "student"):  # what one has learned none may be judged on
+        own = getattr(recipe, network, recipe)
+        assert own.validation_share == recipe.validation_share
 
 
 def test_reader_deforms_digits_in_their_order_anew_each_epoch(sample):
