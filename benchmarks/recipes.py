@@ -207,7 +207,7 @@ def growth_figure(results: Results) -> Figure:
         accuracy_axes.plot(sizes, [1 - accuracy for _, accuracy in cells], **_style(index))
     time_axes.set(yscale="log", ylabel="seconds of training")
     time_axes.grid(alpha=0.25)
-    _show_errors_as_accuracy(accuracy_axes, 0.5)
+    _show_errors_as_accuracy(accuracy_axes, 0.7)
     for axes in (time_axes, accuracy_axes):
         axes.set(xscale="log", xlabel="training images, validation included")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])

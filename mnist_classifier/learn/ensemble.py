@@ -1,12 +1,13 @@
-"""Train networks of one recipe one by one, and average their probabilities."""
+"""Train networks one by one, with the settings of one recipe, and average their probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from mnist_classifier.learn import recipes, training
@@ -18,17 +19,17 @@ from mnist_classifier.learn.epochs import QUANTITIES, Stage, Training
 
 @dataclass(frozen=True)
 class EnsembleRecipe:
-    """Networks that differ in their first weights and the order of images, not in their recipe.
+    """Networks that differ in their layers, first weights and the order of images.
 
     Attributes:
         name: What the recipe is called.
-        member: How each network is built and trained.
-        members: How many there are; each has a vote, none is chosen.
+        member: How each network is trained.
+        members: What makes the layers of each; each has a vote, none is chosen.
     """
 
     name: str
     member: recipes.Recipe
-    members: int
+    members: tuple[Callable[..., list[keras.layers.Layer]], ...]
 
     @property
     def deformation(self) -> Deformation | None:
@@ -50,8 +51,8 @@ class EnsembleRecipe:
             epochs: The most epochs of all members together; ``None`` keeps the recipe's.
             batch_size: Images a step; ``None`` leaves it to the recipe.
         """
-        members = min(self.members, epochs or self.members)
-        each = epochs // members if epochs else None
+        members = self.members[:epochs]
+        each = epochs // len(members) if epochs else None
         member = self.member.adapted(train_size, each, batch_size)
         return replace(self, member=member, members=members)
 
@@ -60,19 +61,26 @@ class EnsembleRecipe:
         member = self.member.as_json()
         return {
             "name": self.name,
-            "members": self.members,
+            "members": [make.__name__ for make in self.members],
             "member": member.pop("name"),
             **member,
         }
 
 
-ENSEMBLE = EnsembleRecipe("ensemble", recipes.CNN_BEST, 5)
+ENSEMBLE = EnsembleRecipe(
+    "ensemble",
+    recipes.CNN_BEST,
+    (recipes.cnn_best_layers, recipes.cnn_upright_layers) * 3,
+)
 
 
 def build(recipe: EnsembleRecipe) -> keras.Model:
     """Build the members, and the mean of their probabilities."""
     pixels = layers.Input((784,))
-    members = [training.build(replace(recipe.member, name=name)) for name in _names(recipe)]
+    members = [
+        training.build(replace(recipe.member, name=name, layers=make))
+        for name, make in zip(_names(recipe), recipe.members, strict=True)
+    ]
     answers = [member(pixels) for member in members]
     mean = layers.Average()(answers) if len(answers) > 1 else answers[0]
     return keras.Model(pixels, mean, name=recipe.name)
@@ -94,7 +102,8 @@ def fit(
 ) -> Training:
     """Train one member after another; the history has the epochs of all.
 
-    Where Ctrl-C ends it, the members that have learned nothing yet answer as the first does.
+    Where Ctrl-C ends it, members that have learned nothing yet answer as one of the same layers
+    that has; where there is none, all digits are as probable to them.
 
     Args:
         model: From `build`, compiled.
@@ -113,9 +122,7 @@ def fit(
         trainings.append(training.fit(member, recipe.member, splits, targets, [stage], own))
         if trainings[-1].interrupted:
             break
-    learned = [one for one in trainings if one.epochs]
-    for member in members[max(1, len(learned)) :]:
-        member.set_weights(members[0].get_weights())
+    _give_no_say(recipe, members, max(1, sum(one.epochs > 0 for one in trainings)))
     finished = sum(one.epochs for one in trainings)
     return Training(
         history={
@@ -127,5 +134,16 @@ def fit(
     )
 
 
+def _give_no_say(recipe: EnsembleRecipe, members: list[keras.Model], learned: int) -> None:
+    """Let no member after the first ``learned`` ones change which digit is most probable."""
+    for make, member in zip(recipe.members[learned:], members[learned:], strict=True):
+        if make in recipe.members[:learned]:
+            alike = members[recipe.members.index(make)]
+            member.set_weights(alike.get_weights())
+        else:
+            last = member.layers[-1]
+            last.set_weights([np.zeros_like(weights) for weights in last.get_weights()])
+
+
 def _names(recipe: EnsembleRecipe) -> list[str]:
-    return [f"{recipe.member.name}-{number}" for number in range(1, recipe.members + 1)]
+    return [f"{recipe.member.name}-{number}" for number in range(1, len(recipe.members) + 1)]

@@ -121,6 +121,12 @@ def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
     ]
 
 
+def cnn_upright_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return the layers of `cnn_best_layers`, for upright digits."""
+    first, *others = cnn_best_layers(pixels, classes)
+    return [first, MomentNormalization(), *others]
+
+
 def cosine_filters(size: int) -> npt.NDArray[np.float32]:
     """Return the coarser patterns of the discrete cosine transform (Ahmed and others, 1974).
 

@@ -18,7 +18,7 @@ RECIPES = {
     "cnn-fast": "good in seconds: convolutions, one epoch",
     "cnn-small": "few weights: convolutions, deformed images",
     "cnn-best": "as far as one network goes: more convolutions",
-    "ensemble": "five of cnn-best, probabilities averaged",
+    "ensemble": "six of cnn-best's kind, half for upright digits, averaged",
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
 """Each recipe's name and what it is; `catalogue` has the recipes themselves."""

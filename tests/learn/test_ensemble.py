@@ -9,9 +9,17 @@ from mnist_classifier.learn.checkpoints import Checkpoints
 from mnist_classifier.learn.datasets import Targets, load_dataset, one_hot, prepare
 from mnist_classifier.learn.ensemble import EnsembleRecipe
 from mnist_classifier.learn.evaluation import predict
-from mnist_classifier.learn.recipes import DNN
+from mnist_classifier.learn.moments import MomentNormalization
+from mnist_classifier.learn.recipes import DNN, dnn_layers
 
-RECIPE = EnsembleRecipe("ensemble", replace(DNN, epochs=2, batch_size=16, patience=None), 3)
+
+def upright(*sizes):
+    first, *others = dnn_layers(*sizes)
+    return [first, MomentNormalization(), *others]
+
+
+MEMBER = replace(DNN, epochs=2, batch_size=16, patience=None)
+RECIPE = EnsembleRecipe("ensemble", MEMBER, (dnn_layers, upright, dnn_layers))
 
 
 @pytest.fixture
@@ -50,6 +58,8 @@ def test_its_answer_is_the_mean_of_members_that_differ(splits):
     assert (answers[1] != answers[2]).any()
     assert training.epochs == training.best_epoch == 6
     assert told == list(range(6))
+    sees_upright = [isinstance(member.layers[0], MomentNormalization) for member in members(model)]
+    assert sees_upright == [False, True, False]
     assert model.count_params() == 3 * members(model)[0].count_params()
 
 
@@ -70,10 +80,19 @@ def test_members_that_learned_nothing_have_no_say(splits):
     model, training = trained(splits, [interrupting(1, [])])
     assert training.interrupted
     x = splits.test.x[:50]
-    np.testing.assert_allclose(predict(model, x), predict(members(model)[0], x), atol=1e-6)
+    first = predict(members(model)[0], x)
+    np.testing.assert_allclose(predict(members(model)[2], x), first, atol=1e-6)  # alike
+    np.testing.assert_allclose(predict(model, x), (2 * first + 0.1) / 3, atol=1e-6)
 
 
 @pytest.mark.parametrize(("epochs", "members", "each"), [(2, 2, 1), (7, 3, 2), (None, 3, 2)])
 def test_epochs_asked_for_are_those_of_all_members(epochs, members, each):
     recipe = RECIPE.adapted(1600, epochs, None)
-    assert (recipe.members, recipe.member.epochs) == (members, each)
+    assert (len(recipe.members), recipe.member.epochs) == (members, each)
+
+
+def test_its_settings_say_what_makes_each_member():
+    settings = RECIPE.as_json()
+    assert settings["members"] == ["dnn_layers", "upright", "dnn_layers"]
+    assert (settings["name"], settings["member"]) == ("ensemble", "dnn")
+    assert settings["label_smoothing"] == MEMBER.label_smoothing
