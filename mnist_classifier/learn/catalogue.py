@@ -12,6 +12,7 @@ from keras import layers
 from mnist_classifier.learn import distillation, ensemble, reader, recipes, training
 from mnist_classifier.learn.augmentation import Images, deform
 from mnist_classifier.learn.datasets import Part
+from mnist_classifier.learn.views import MeanOfViews, TurnedViews
 
 Recipe = (
     recipes.Recipe | distillation.DistilledRecipe | ensemble.EnsembleRecipe | reader.ReaderRecipe
@@ -49,13 +50,18 @@ def multiply_adds(model: keras.Model) -> int:
     """Count the multiplications, each with its addition, that one image takes.
 
     Those of dense layers and convolutions count; additions alone, activations, normalisation
-    and pooling do not, as is usual.
+    and pooling do not, as is usual. What sees several views of an image counts for each.
 
     Raises:
         TypeError: A layer multiplies by a matrix in a way that is not known here.
     """
-    total = 0
+    total, views = 0, 1
     for layer in model.layers:
+        if isinstance(layer, TurnedViews):
+            views = layer.views
+            total += (views - 1) * math.prod(layer.input.shape[1:]) ** 2
+        elif isinstance(layer, MeanOfViews):
+            views = 1
         if isinstance(layer, keras.Model):
             total += multiply_adds(layer)
             continue
@@ -63,7 +69,7 @@ def multiply_adds(model: keras.Model) -> int:
         products = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
         if products and not isinstance(layer, _COUNTED):
             raise TypeError(f"how many multiply-adds {type(layer).__name__} takes is not known")
-        total += products and products * math.prod(layer.output.shape[1:-1])
+        total += products and views * products * math.prod(layer.output.shape[1:-1])
     return total
 
 

@@ -20,6 +20,7 @@ from mnist_classifier.learn.datasets import Dataset, Splits, Targets
 from mnist_classifier.learn.epochs import QUANTITIES, Stage, Training
 from mnist_classifier.learn.evaluation import predict
 from mnist_classifier.learn.unfolding import unfold
+from mnist_classifier.learn.views import seen_once
 
 Floats = npt.NDArray[np.float32]
 
@@ -216,7 +217,8 @@ def fit(
     whole = sum(one.epochs for one in (*before.values(), recipe.student))
     done: list[Training] = []
     seconds = teacher.seconds if teacher else 0.0
-    answering = teacher.model if teacher else None
+    # A teacher answers for very many images: for each as it is, not for other views too.
+    answering = seen_once(teacher.model) if teacher else None
 
     def learn(network: keras.Model, own: recipes.Recipe, kept: Checkpoints | None) -> Training:
         stage = Stage(callbacks, sum(one.epochs for one in done), whole)
@@ -234,7 +236,7 @@ def fit(
         if part == "folded":
             unfold(network, model)
         else:
-            answering = network
+            answering = seen_once(network)
     outcome = learn(model, recipe.student, checkpoints)
     history = {
         name: [value for one in (*done, outcome) for value in one.history[name]]

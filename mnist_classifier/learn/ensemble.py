@@ -141,7 +141,7 @@ def _give_no_say(recipe: EnsembleRecipe, members: list[keras.Model], learned: in
             alike = members[recipe.members.index(make)]
             member.set_weights(alike.get_weights())
         else:
-            last = member.layers[-1]
+            last = [layer for layer in member.layers if layer.weights][-1]
             last.set_weights([np.zeros_like(weights) for weights in last.get_weights()])
 
 

@@ -15,6 +15,7 @@ from keras import layers
 from mnist_classifier.learn.augmentation import Deformation
 from mnist_classifier.learn.datasets import VALIDATION_SHARE
 from mnist_classifier.learn.moments import MomentNormalization
+from mnist_classifier.learn.views import MeanOfViews, TurnedViews
 
 FEWEST_STEPS = 100  # an epoch, where a recipe chooses its own batch size
 
@@ -101,11 +102,13 @@ def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
     """Return six convolutions and the means of what the last one answers: square images in.
 
     The deep ones are padded, so that they may be many, and each feature counts the same wherever
-    in the image it is (Lin and others, Network in network, 2014).
+    in the image it is (Lin and others, Network in network, 2014). Once trained, they see each
+    image turned to both sides too.
     """
     side = math.isqrt(pixels)
     return [
         layers.Input((pixels,)),
+        TurnedViews(7),
         layers.Reshape((side, side, 1)),
         layers.Conv2D(24, 5, activation="relu"),  # 24 × 24
         layers.MaxPooling2D(),  # 12 × 12
@@ -117,14 +120,16 @@ def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
         *convolution(128, padding="same"),
         layers.GlobalAveragePooling2D(),
         layers.Dropout(0.2),
-        layers.Dense(classes, activation="softmax"),
+        layers.Dense(classes),
+        MeanOfViews(),
+        layers.Softmax(),
     ]
 
 
 def cnn_upright_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
     """Return the layers of `cnn_best_layers`, for upright digits."""
-    first, *others = cnn_best_layers(pixels, classes)
-    return [first, MomentNormalization(), *others]
+    pixels_in, views, *others = cnn_best_layers(pixels, classes)
+    return [pixels_in, views, MomentNormalization(), *others]
 
 
 def cosine_filters(size: int) -> npt.NDArray[np.float32]:

@@ -118,6 +118,9 @@ class Run:
         """
         import keras
 
+        # What is imported registers the layers that Keras may find in the file.
+        from mnist_classifier.learn import moments, nondigits, views  # noqa: F401
+
         path = self.path / "model.keras"
         if not zipfile.is_zipfile(path):
             raise RunError(

@@ -11,6 +11,7 @@ import pytest
 
 from mnist_classifier.errors import OutputError, RunError
 from mnist_classifier.learn.checkpoints import Checkpoint, Checkpoints
+from mnist_classifier.learn.moments import MomentNormalization
 from mnist_classifier.learn.runs import Run, new_run, resumed_run
 from tests.conftest import ROOT
 
@@ -105,6 +106,18 @@ def test_a_model_comes_back_as_it_was_saved(tmp_path):
     for saved, loaded in zip(model.get_weights(), run.load_model().get_weights(), strict=True):
         assert (saved == loaded).all()
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_a_model_with_the_projects_own_layer_comes_back_where_nothing_else_is_imported(tmp_path):
+    model = keras.Sequential([keras.Input((784,)), MomentNormalization(), keras.layers.Dense(10)])
+    Run(tmp_path).save_model(model)
+    code = f"""
+import pathlib
+from mnist_classifier.learn.runs import Run
+print(Run(pathlib.Path({str(tmp_path)!r})).load_model().count_params())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == [str(784 * 10 + 10)], done.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no zip", "cut"])
