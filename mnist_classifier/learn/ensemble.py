@@ -70,7 +70,7 @@ class EnsembleRecipe:
 ENSEMBLE = EnsembleRecipe(
     "ensemble",
     recipes.CNN_BEST,
-    (recipes.cnn_best_layers, recipes.cnn_upright_layers) * 3,
+    (*(recipes.cnn_best_layers, recipes.cnn_upright_layers) * 2, recipes.cnn_best_layers),
 )
 
 

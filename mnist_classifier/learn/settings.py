@@ -17,8 +17,8 @@ RECIPES = {
     "dnn-best": "as far as Dense layers go: begun as convolutions, taught",
     "cnn-fast": "good in seconds: convolutions, one epoch",
     "cnn-small": "few weights: convolutions, deformed images",
-    "cnn-best": "as far as one network goes: more convolutions",
-    "ensemble": "six of cnn-best's kind, half for upright digits, averaged",
+    "cnn-best": "as far as one network goes: convolutions, three views",
+    "ensemble": "five of cnn-best's kind, two for upright digits, averaged",
     "reader": "what mnist read ships: other people's hands, and no digit",
 }
 """Each recipe's name and what it is; `catalogue` has the recipes themselves."""
