@@ -61,7 +61,7 @@ def logits_network(model: keras.Model) -> tuple[keras.Model, bool]:
 
     Args:
         model: Takes ``(n, 784)`` or ``(n, 28, 28, 1)`` in [0, 1]; ends in a softmax over ten
-            classes or in `softmax_or_nothing`.
+            classes, in the mean of networks that do, or in `softmax_or_nothing`.
 
     Returns:
         A network from ``(n, 28, 28)`` to ``(n, 10)``; and whether it knows what is no digit.
@@ -76,17 +76,27 @@ def logits_network(model: keras.Model) -> tuple[keras.Model, bool]:
             "28×28 pixels to 10 classes: train it with  mnist train"
         )
     last = model.layers[-1]
-    activation = getattr(last, "activation", None)
     images = keras.Input((SIDE, SIDE), name="images")
     x = keras.layers.Reshape(model.input_shape[1:])(images)
-    if activation is softmax_or_nothing:
+    if getattr(last, "activation", None) is softmax_or_nothing:
         body = keras.Model(model.inputs, last.input)
         return keras.Model(images, body(x)), True
-    if activation is keras.activations.softmax or isinstance(last, keras.layers.Softmax):
+    if _gives_probabilities(model):
         # The logarithm of probabilities is a logit like any other: softmax gives them back.
         return keras.Model(images, keras.ops.log(keras.ops.maximum(model(x), 1e-37))), False
     raise ModelError(
         f"the network ends in {last.name} without a softmax; expected one over ten classes"
+    )
+
+
+def _gives_probabilities(model: keras.Model) -> bool:
+    """Return whether a network ends in a softmax or in the mean of networks that do."""
+    *others, last = model.layers
+    if isinstance(last, keras.layers.Average):
+        members = [layer for layer in others if isinstance(layer, keras.Model)]
+        return bool(members) and all(map(_gives_probabilities, members))
+    return isinstance(last, keras.layers.Softmax) or (
+        getattr(last, "activation", None) is keras.activations.softmax
     )
 
 

@@ -1,6 +1,7 @@
 """Keras and ONNX say the same; the card says how to use it; other networks are refused."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -9,9 +10,12 @@ from keras import layers
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import ModelError
-from mnist_classifier.learn import export
+from mnist_classifier.learn import ensemble, export
+from mnist_classifier.learn.ensemble import ENSEMBLE
+from mnist_classifier.learn.moments import MomentNormalization
 from mnist_classifier.learn.nondigits import softmax_or_nothing
 from mnist_classifier.learn.reader import reader_layers
+from mnist_classifier.learn.views import MeanOfViews, TurnedViews
 
 
 def dense():
@@ -31,14 +35,20 @@ def convolutional():
     ]
 
 
-def functional():
-    return None
+def averaged():
+    """Return an ensemble of small networks, one of upright digits, which see three views."""
+    pixels = layers.Input((784,))
+    views = [pixels, TurnedViews(7), layers.Dense(10), MeanOfViews(), layers.Softmax()]
+    upright = [pixels, MomentNormalization(), layers.Dense(10, "softmax")]
+    recipe = replace(ENSEMBLE, members=(lambda *sizes: views, lambda *sizes: upright))
+    return ensemble.build(recipe)
 
 
-@pytest.fixture(params=[dense, convolutional, reader_layers], scope="module")
+@pytest.fixture(params=[dense, convolutional, reader_layers, averaged], scope="module")
 def network(request):
     keras.utils.set_random_seed(0)
-    model = keras.Sequential(request.param())
+    made = request.param()
+    model = made if isinstance(made, keras.Model) else keras.Sequential(made)
     for weights in model.weights:  # so that no bias is 0 and no variance 1
         if len(weights.shape) == 1:
             weights.assign(np.random.default_rng(0).uniform(0.1, 0.9, weights.shape))
