@@ -55,7 +55,7 @@ FACED = {
     "dnn": ("98.6 %", "the plain script below"),
     "dnn-best": (
         "99.65 %",
-        "99.65 %, 12 million weights, digits not set upright, first weights random "
+        "99.65 %, 12 million weights, digits seen once and not set upright, first weights random "
         "(Cireşan and others, Deep, big, simple nets, 2010)",
     ),
     "cnn-fast": ("99.0 %, none under 98.8 %", "train_mnist_fast, 99.04 ± 0.07 % as published"),

@@ -45,17 +45,21 @@ def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
     """Return three hidden ``Dense`` layers for upright digits.
 
     The first two have as many units as the convolutions of `dnn_best_folded_layers` have outputs.
+    Once trained, they see each image turned to both sides too.
     """
     side = math.isqrt(pixels)
     first = (side - 3) // 2  # what a 5×5 patch in steps of two leaves of a side
     second = (first - 3) // 2
     return [
         layers.Input((pixels,)),
+        TurnedViews(7),
         MomentNormalization(),
         layers.Dense(16 * first**2, activation="relu"),  # 12 × 12 × 16
         layers.Dense(64 * second**2, activation="relu"),  # 4 × 4 × 64
         layers.Dense(512, activation="relu"),
-        layers.Dense(classes, activation="softmax"),
+        layers.Dense(classes),
+        MeanOfViews(),
+        layers.Softmax(),
     ]
 
 

@@ -120,7 +120,7 @@ def fit(
     @lru_cache(maxsize=1)
     def made(seed: int, epoch: int) -> tuple[Floats, Floats]:
         x = splits.train.x
-        deformation = recipe.deformation_in(epoch)
+        deformation = recipe.deformation_in(epoch + reuse - 1)  # in the last that they are for
         if deformation:
             chance = np.random.default_rng((seed, epoch, 1))
             x = deform(x.reshape(-1, side, side), chance, deformation).reshape(x.shape)

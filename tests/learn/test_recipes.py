@@ -5,6 +5,7 @@ from mnist_classifier.learn import distillation
 from mnist_classifier.learn.moments import MomentNormalization
 from mnist_classifier.learn.recipes import CNN_FAST, CNN_SMALL, DNN, cosine_filters
 from mnist_classifier.learn.training import build
+from mnist_classifier.learn.views import MeanOfViews, TurnedViews
 
 
 def test_dnn_is_dense_layers_with_relu_and_softmax():
@@ -38,10 +39,11 @@ def test_cnn_small_is_small():
 
 
 def test_dnn_best_learns_by_dense_layers_too():
-    first, *others = distillation.build(distillation.DNN_BEST).layers
-    assert isinstance(first, MomentNormalization)
-    assert not first.weights
-    assert all(isinstance(layer, keras.layers.Dense) for layer in others)
+    network = distillation.build(distillation.DNN_BEST)
+    learning = [layer for layer in network.layers if layer.weights]
+    assert [type(layer) for layer in learning] == [keras.layers.Dense] * 4
+    others = [type(layer) for layer in network.layers if not layer.weights]
+    assert others == [TurnedViews, MomentNormalization, MeanOfViews, keras.layers.Softmax]
 
 
 def test_cosine_filters_are_unit_patterns_that_answer_to_different_things():

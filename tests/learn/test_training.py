@@ -170,6 +170,18 @@ def test_a_deformation_gives_other_images_to_learn_from(splits):
     assert loss(None) != pytest.approx(loss(Deformation()), rel=1e-5)
 
 
+def test_images_for_several_epochs_are_deformed_as_the_last_of_them(splits):
+    seen = []
+
+    def teach(x, y):
+        seen.append((x == splits.train.x).all())
+        return y
+
+    recipe = replace(RECIPE, epochs=6, patience=None, finish=Deformation())
+    fit(compiled(recipe, splits), recipe, splits, encoded(splits), teach=teach, reuse=3)
+    assert seen == [True, False]
+
+
 def test_deformed_images_are_taught_once_for_the_epochs_that_reuse_them(splits):
     taught = []
 
