@@ -68,6 +68,7 @@ def dnn_best_folded_layers(pixels: int = 784, classes: int = 10) -> list[keras.l
     side = math.isqrt(pixels)
     return [
         layers.Input((pixels,)),
+        TurnedViews(7),
         MomentNormalization(),
         layers.Reshape((side, side, 1)),
         *convolution(16, 5, strides=2),  # 12 × 12
@@ -76,7 +77,9 @@ def dnn_best_folded_layers(pixels: int = 784, classes: int = 10) -> list[keras.l
         layers.Dense(512, use_bias=False),
         layers.BatchNormalization(),
         layers.ReLU(),
-        layers.Dense(classes, activation="softmax"),
+        layers.Dense(classes),
+        MeanOfViews(),
+        layers.Softmax(),
     ]
 
 
