@@ -118,13 +118,12 @@ DNN_BEST = DistilledRecipe(
         _FOLDED,
         name="dnn-best",
         layers=recipes.dnn_best_layers,
-        epochs=12,
         learning_rate=3e-4,
         finish=recipes.CNN_SMALL.finish,
     ),
-    teacher=replace(recipes.CNN_BEST, epochs=8, batch_size=128, learning_rate=3e-3),
+    teacher=replace(recipes.CNN_BEST, epochs=12, batch_size=128, learning_rate=3e-3),
     taught=1.0,
-    reuse=3,
+    reuse=2,
     folded=_FOLDED,
 )
 
