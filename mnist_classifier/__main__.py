@@ -1,6 +1,6 @@
-"""``python -m mnist_classifier`` is the command ``mnist``."""
+"""``python -m mnist_classifier``: the command ``mnist``."""
 
-from mnist_classifier.cli import main
+from mnist_images_classification import main
 
 if __name__ == "__main__":
     main()

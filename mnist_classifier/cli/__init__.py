@@ -15,7 +15,7 @@ from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
 from mnist_classifier.cli.recipes import recipes
 from mnist_classifier.cli.serve import serve
-from mnist_classifier.cli.train import train
+from mnist_classifier.cli.train import LearnDigits, train
 from mnist_classifier.errors import MnistError
 
 app = typer.Typer(
@@ -43,10 +43,13 @@ app.command()(read)
 app.command()(serve)
 
 
-def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoReturn:
+def main(
+    learn_digits: LearnDigits, arguments: Sequence[str] | None = None, program: str = "mnist"
+) -> NoReturn:
     """Run the command line and leave with its exit code.
 
     Args:
+        learn_digits: What ``mnist train`` runs, once for each seed.
         arguments: What follows the program's name; ``sys.argv`` when left out.
         program: The name that help shows.
 
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "mnist") -> NoRe
             130 interrupted by Ctrl-C.
     """
     try:
-        outcome = app(args=arguments, prog_name=program, standalone_mode=False)
+        outcome = app(args=arguments, prog_name=program, standalone_mode=False, obj=learn_digits)
     except MnistError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -10,7 +10,7 @@ import typer
 from mnist_classifier.errors import require
 
 if TYPE_CHECKING:
-    from mnist_classifier.learn.comparison import Pair
+    from mnist_classifier.learn.evaluation.comparison import Pair
 
 
 def compare(
@@ -23,31 +23,32 @@ def compare(
     require("train", "scipy")
     from rich.console import Console
     from rich.table import Table
-    from scipy.stats import binomtest
 
-    from mnist_classifier.learn import comparison
+    from mnist_classifier.learn.evaluation import comparison
+    from mnist_classifier.learn.evaluation.intervals import wilson_interval
 
-    answers = comparison.common_answers(runs)
+    predictions = comparison.common_predictions(runs)
     console = Console(highlight=False, markup=False)
     console.print(
-        f"{len(answers[0].labels):,} test images of {answers[0].dataset}, the same for all runs"
+        f"{len(predictions[0].labels):,} test images of {predictions[0].dataset}, "
+        "the same for all runs"
     )
     table = Table("", "run", "wrong", "accuracy", "95 % interval", box=None, header_style="bold")
     table.columns[1].overflow = "fold"
     for column in table.columns[2:]:
         column.justify, column.no_wrap = "right", True
-    for number, (run, found) in enumerate(zip(runs, answers, strict=True), 1):
+    for number, (run, found) in enumerate(zip(runs, predictions, strict=True), 1):
         correct, size = int(found.right.sum()), len(found.right)
-        interval = binomtest(correct, size).proportion_ci(method="wilson")
+        low, high = wilson_interval(correct, size)
         table.add_row(
             str(number),
             str(run),
             f"{size - correct:,}",
             f"{correct / size:.2%}",
-            f"{interval.low:.2%} to {interval.high:.2%}",
+            f"{low:.2%} to {high:.2%}",
         )
     console.print(table)
-    pairs = comparison.compare([found.right for found in answers])
+    pairs = comparison.compare([found.right for found in predictions])
     for pair in pairs:
         console.print(f"\n{_sentence(pair)}")
     corrected = f", corrected for {len(pairs)} pairs by Holm's method" if len(pairs) > 1 else ""

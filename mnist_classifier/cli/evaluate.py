@@ -28,6 +28,8 @@ def evaluate(
     options.import_learning(quiet)
     from rich.console import Console
 
-    from mnist_classifier.learn.reevaluation import evaluate_run
+    from mnist_classifier.learn.evaluate import evaluate_run
+    from mnist_classifier.learn.screen import Screen
 
-    evaluate_run(run, dataset, data_dir, output, Console(), quiet)
+    screen = Screen(Console(), steps=not quiet, waiting=not quiet)
+    evaluate_run(run, dataset, data_dir, output, screen)

@@ -25,17 +25,16 @@ def recipes(
     from rich.console import Console
     from rich.table import Table
 
-    from mnist_classifier.learn import records
-    from mnist_classifier.learn.settings import RECIPES
+    from mnist_classifier.learn.recipes.registry import RECIPES, recorded
 
-    known = records.load()
+    known = recorded()
     if as_json:
         unknown = {"parameters": None, "multiply_adds": None, "series": None}
         typer.echo(
             json.dumps(
                 {
-                    name: {"what": what, **known.get(name, unknown)}
-                    for name, what in RECIPES.items()
+                    name: {"what": entry.summary, **known.get(name, unknown)}
+                    for name, entry in RECIPES.items()
                 },
                 ensure_ascii=False,
             )
@@ -46,13 +45,13 @@ def recipes(
     for heading in ("weights", "multiply-\nadds", "test accuracy", "fit time"):
         table.add_column(heading, justify="right", no_wrap=True)
     machines: dict[str, list[str]] = {}
-    for name, what in RECIPES.items():
+    for name, entry in RECIPES.items():
         record = known.get(name, {})
         series = record.get("series")
         if series:
             machines.setdefault(_machine(series), []).append(name)
         table.add_row(
-            f"{name}\n{indent(fill(what, WIDTH), '  ')}",
+            f"{name}\n{indent(fill(entry.summary, WIDTH), '  ')}",
             *(
                 f"{record[kind]:,}" if kind in record else NOT_RECORDED
                 for kind in ("parameters", "multiply_adds")

@@ -51,7 +51,7 @@ def serve(
 
     require("web", "fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is damaged, the answer says
-    from mnist_classifier.learn.idx import load_test_part
+    from mnist_classifier.idx import load_test_split
     from mnist_classifier.read.model import Model
     from mnist_classifier.web.server import listen
     from mnist_classifier.web.server import serve as run
@@ -72,7 +72,7 @@ def serve(
     # Mistakes in files are told before a port is taken.
     Model(model)
     if data_dir is not None:
-        load_test_part(data_dir)
+        load_test_split(data_dir)
     with listen(host, port) as listener:
         name = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends)")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
@@ -14,10 +15,15 @@ from mnist_classifier.cli import options
 from mnist_classifier.errors import SettingsError
 
 if TYPE_CHECKING:
-    from mnist_classifier.learn.settings import Settings
+    from mnist_classifier.learn.runs.settings import Settings
+    from mnist_classifier.learn.screen import Screen
+
+LearnDigits: TypeAlias = "Callable[[Settings, Screen, bool], bool]"
+"""Learns digits as the settings say; returns whether Ctrl-C cut the training short."""
 
 
 def train(
+    context: typer.Context,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     output: Annotated[
@@ -52,26 +58,12 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Give the same bits each time.")
     ] = False,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            help="Learn from this run or series, where the recipe has a teacher.",
-            show_default="one is trained first",
-        ),
-    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN", help="Go on with a run or a series that was cut short, as it began."
         ),
     ] = None,
-    show_augmentation: Annotated[
-        bool,
-        typer.Option(
-            "--show-augmentation", help="Draw how the recipe deforms images; train nothing."
-        ),
-    ] = False,
     show: Annotated[bool, typer.Option(help="Open the figures where there is a display.")] = True,
     quiet: options.Quiet = False,
 ) -> int:
@@ -79,45 +71,35 @@ def train(
     from rich.console import Console
 
     from mnist_classifier.errors import require
-    from mnist_classifier.learn.settings import Settings
+    from mnist_classifier.learn.runs.settings import Settings
 
     settings = Settings(
-        dataset,
-        data_dir,
-        output,
-        epochs,
-        batch_size,
-        seed,
-        recipe,
-        tensorboard,
-        mlflow,
-        deterministic,
-        teacher,
+        dataset=dataset,
+        data_dir=data_dir,
+        output=output,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        recipe=recipe,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
+        deterministic=deterministic,
     )
-    if show_augmentation and (resume or seeds):
-        raise SettingsError(
-            "got --show-augmentation with --resume or --seeds; expected it without them, for "
-            "nothing is trained: leave them out"
-        )
     if resume is not None:
         settings, seeds = _settings_of(resume, settings, seeds)
     for extra in [name for name in ("tensorboard", "mlflow") if getattr(settings, name)]:
         require(extra, extra)
     options.import_learning(quiet)
     from mnist_classifier.cli.series import train_series
-    from mnist_classifier.learn import steps
-    from mnist_classifier.learn.telling import Telling
-    from mnist_images_classification import learn_digits
+    from mnist_classifier.learn.screen import Screen
 
-    if show_augmentation:
-        steps.show_augmentation(settings, Console(), show)
-        return 0
+    learn_digits: LearnDigits = context.obj
     signal.signal(signal.SIGTERM, _interrupt)
     if seeds is not None:
-        interrupted = train_series(settings, seeds, Console(), quiet)
+        interrupted = train_series(learn_digits, settings, seeds, Console(), quiet)
     else:
-        telling = Telling.RESULT if quiet else Telling.ALL
-        interrupted = learn_digits(settings, Console(), telling, show)
+        screen = Screen(Console(), steps=not quiet, waiting=not quiet)
+        interrupted = learn_digits(settings, screen, show)
     return 130 if interrupted else 0
 
 
@@ -136,8 +118,8 @@ def _settings_of(run: Path, given: Settings, seeds: int | None) -> tuple[Setting
         SettingsError: Other settings were given as well.
         RunError: It is no run folder.
     """
-    from mnist_classifier.learn.runs import SERIES_FILE, Run
-    from mnist_classifier.learn.settings import Settings
+    from mnist_classifier.learn.runs.run import SERIES_FILE, Run
+    from mnist_classifier.learn.runs.settings import Settings
 
     if replace(given, data_dir=None) != Settings():
         raise SettingsError(
@@ -150,7 +132,7 @@ def _settings_of(run: Path, given: Settings, seeds: int | None) -> tuple[Setting
             f"{run} is no series; expected one with --seeds: leave it out, or name a series"
         )
     config = Run(run).load_json(SERIES_FILE if is_series else "config.json")
-    settings = Settings.of_run(run, config)
+    settings = Settings.from_run(run, config)
     if given.data_dir:
         settings = replace(settings, data_dir=given.data_dir)
     return settings, seeds if seeds is not None else config.get("seeds")

@@ -17,14 +17,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnist_classifier.learn import recipes, training
-from mnist_classifier.learn.datasets import Floats, Part, Splits, Targets, one_hot
-from mnist_classifier.learn.evaluation import predict
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.data.dataset import Split, Splits
+from mnist_classifier.learn.networks.inspection import predict
+from mnist_classifier.learn.recipes.standard import DNN
 
 Array = npt.NDArray[Any]
 
 
-class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class DigitClassifier(ClassifierMixin, BaseEstimator):
     """The recipe ``dnn`` for ``cross_val_score``, ``GridSearchCV`` and a ``Pipeline``.
 
     It trains as ``mnist train`` does: part of what it is given validates, and the weights of the
@@ -66,7 +67,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> DigitClassifier:
-        """Train a new network; the process keeps freed memory from then on, see `epochs.fit`.
+        """Train a new network; the process keeps freed memory from then on, see `loop.fit`.
 
         Args:
             X: Shape ``(n, pixels)``; see the class for the values.
@@ -84,28 +85,20 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         encoded: Array = inverse
         generator = check_random_state(self.random_state)
         train, validation = self._split(encoded, generator)
-        targets = one_hot(encoded, len(self.classes_))
+        parts = (Split(x[rows], encoded[rows]) for rows in (train, validation, train[:0]))
+        splits = Splits(*parts).one_hot(len(self.classes_))
 
-        base = recipes.DNN
-        recipe = replace(base, learning_rate=self.learning_rate or base.learning_rate)
-        recipe = recipe.adapted(len(train), self.epochs, self.batch_size)
-        with _seeded(int(generator.randint(2**31))):
-            self.model_ = training.build(recipe, x.shape[1], len(self.classes_))
-            training.compile_model(self.model_, recipe, len(train))
-            outcome = training.fit(
-                self.model_,
-                recipe,
-                Splits(
-                    Part(x[train], encoded[train]),
-                    Part(x[validation], encoded[validation]),
-                    Part(x[:0], encoded[:0]),
-                ),
-                Targets(targets[train], targets[validation]),
-            )
-        if outcome.interrupted:
+        recipe = replace(DNN, learning_rate=self.learning_rate or DNN.learning_rate)
+        recipe = recipe.scaled(len(train), self.epochs, self.batch_size)
+        seed = int(generator.randint(2**31))
+        with _seeded(seed):
+            self.model_ = recipe.build(x.shape[1], len(self.classes_))
+            recipe.compile(self.model_, len(train))
+            training = recipe.fit(self.model_, splits, seed)
+        if training.interrupted:
             raise KeyboardInterrupt
-        self.history_ = outcome.history
-        self.best_epoch_ = outcome.best_epoch
+        self.history_ = training.history
+        self.best_epoch_ = training.best_epoch
         return self
 
     def predict_proba(self, X: npt.ArrayLike) -> Floats:

@@ -20,20 +20,15 @@ import numpy.typing as npt
 import onnx
 
 from mnist_classifier.errors import ModelError, OutputError
-from mnist_classifier.learn.augmentation import deform
-from mnist_classifier.learn.calibration import fit_temperature
-from mnist_classifier.learn.datasets import (
-    CLASSES,
-    NAMES,
-    SIDE,
-    load_dataset,
-    prepare,
-    validation_share_of,
-)
-from mnist_classifier.learn.nondigits import softmax_or_nothing
-from mnist_classifier.learn.runs import Run
-
-Floats = npt.NDArray[np.float32]
+from mnist_classifier.learn.arrays import Floats, Labels
+from mnist_classifier.learn.data.augmentation import deform
+from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Splits
+from mnist_classifier.learn.evaluation.calibration import fit_temperature, softmax
+from mnist_classifier.learn.evaluation.metrics import confusions
+from mnist_classifier.learn.networks.inspection import predict
+from mnist_classifier.learn.networks.layers import softmax_with_reject
+from mnist_classifier.learn.runs.images import load_again, split_again
+from mnist_classifier.learn.runs.run import Run
 
 CARD_KEY = "mnist_classifier.card"
 BATCH_SIZES = (1, 7, 1000)
@@ -45,7 +40,7 @@ REFUSED_SHARE = 0.001
 
 
 @dataclass(frozen=True)
-class Calibration:
+class OperatingPoint:
     """What validation images teach about a finished network's probabilities."""
 
     temperature: float
@@ -61,7 +56,7 @@ def logits_network(model: keras.Model) -> tuple[keras.Model, bool]:
 
     Args:
         model: Takes ``(n, 784)`` or ``(n, 28, 28, 1)`` in [0, 1]; ends in a softmax over ten
-            classes, in the mean of networks that do, or in `softmax_or_nothing`.
+            classes, in the mean of networks that do, or in `softmax_with_reject`.
 
     Returns:
         A network from ``(n, 28, 28)`` to ``(n, 10)``; and whether it knows what is no digit.
@@ -78,7 +73,7 @@ def logits_network(model: keras.Model) -> tuple[keras.Model, bool]:
     last = model.layers[-1]
     images = keras.Input((SIDE, SIDE), name="images")
     x = keras.layers.Reshape(model.input_shape[1:])(images)
-    if getattr(last, "activation", None) is softmax_or_nothing:
+    if getattr(last, "activation", None) is softmax_with_reject:
         body = keras.Model(model.inputs, last.input)
         return keras.Model(images, body(x)), True
     if _gives_probabilities(model):
@@ -100,20 +95,12 @@ def _gives_probabilities(model: keras.Model) -> bool:
     )
 
 
-def predict_logits(network: keras.Model, images: Floats, batch_size: int = 1000) -> Floats:
-    """Return logits ``(n, 10)`` for images ``(n, 28, 28)`` in [0, 1]."""
-    batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-    return np.concatenate(
-        [keras.ops.convert_to_numpy(network(batch, training=False)) for batch in batches]
-    )
-
-
 def calibrate(
     logits: Floats,
-    labels: npt.NDArray[np.integer[Any]],
+    labels: Labels,
     deformed: Floats,
     knows_nondigits: bool,
-) -> Calibration:
+) -> OperatingPoint:
     """Choose the temperature and the threshold of refusal on validation images.
 
     The temperature is `fit_temperature`'s. The threshold refuses `REFUSED_SHARE` of the same digits
@@ -134,16 +121,14 @@ def calibrate(
         scaled = deformed.astype(np.float64) / temperature
         scores = np.exp(scaled.max(axis=1) - np.logaddexp.reduce(scaled, axis=1))
     threshold = float(min(0.5, np.quantile(scores, REFUSED_SHARE)))
-    return Calibration(
+    return OperatingPoint(
         round(temperature, 4),
         "digit_probability" if knows_nondigits else "confidence",
         float(f"{threshold:.3g}"),
     )
 
 
-def judge_test_set(
-    probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
-) -> dict[str, Any]:
+def judge_test_set(probabilities: npt.NDArray[np.floating[Any]], labels: Labels) -> dict[str, Any]:
     """Return what the card says of the test set: confusions, and the mistakes surest of.
 
     Nothing is chosen by it.
@@ -157,12 +142,10 @@ def judge_test_set(
         `SHOWN_MISTAKES`, each with the test image's index, label, answer and confidence.
     """
     answers, confidences = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    confusions = np.zeros((CLASSES, CLASSES), int)
-    np.add.at(confusions, (labels, answers), 1)
     wrong = np.flatnonzero(answers != labels)
     worst = wrong[np.argsort(-confidences[wrong], kind="stable")][:SHOWN_MISTAKES]
     return {
-        "confusions": confusions.tolist(),
+        "confusions": confusions(probabilities, labels),
         "mistakes": [
             {
                 "index": int(i),
@@ -187,7 +170,7 @@ def to_onnx(network: keras.Model, card: Mapping[str, Any]) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "network.onnx"
-        predict_logits(network, np.zeros((1, SIDE, SIDE), np.float32))  # Keras asks for one call
+        predict(network, np.zeros((1, SIDE, SIDE), np.float32))  # Keras asks for one call
         network.export(path, format="onnx", verbose=False)
         model = onnx.load(path)
     graph = model.graph
@@ -252,7 +235,7 @@ def largest_difference(network: keras.Model, content: bytes, images: Floats) -> 
         batch = np.resize(images, (size, SIDE, SIDE)).astype(np.float32)
         theirs = np.asarray(session.run(["logits"], {"images": batch})[0])
         ours = keras.ops.convert_to_numpy(network(batch, training=False))
-        worst = max(worst, float(np.abs(_softmax(ours) - _softmax(theirs)).max()))
+        worst = max(worst, float(np.abs(softmax(ours) - softmax(theirs)).max()))
     return worst
 
 
@@ -314,14 +297,6 @@ def write_litert(path: Path, network: keras.Model) -> None:
         ) from error
 
 
-def _softmax(logits: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-    wide = logits.astype(np.float64)
-    probabilities: npt.NDArray[np.float64] = np.exp(
-        wide - np.logaddexp.reduce(wide, axis=1, keepdims=True)
-    )
-    return probabilities
-
-
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Keep the converters' chatter from the screen; errors are exceptions and pass."""
@@ -368,52 +343,48 @@ def export_run(
         path = output or folder / "digits.tflite"
         write_litert(path, network)
         return Export(path, None)
-    name = config.get("dataset")
-    if data_dir is None and config.get("data_dir"):
-        data_dir = Path(config["data_dir"])
-    dataset = load_dataset(name if name in NAMES else None, data_dir)
-    splits = prepare(dataset, int(config["seed"]), validation_share_of(config))
-    validation, test = splits.validation, splits.test
-    images = validation.x.reshape(-1, SIDE, SIDE)
-    logits = predict_logits(network, images)
-    generator = np.random.default_rng(int(config["seed"]))
-    deformed = predict_logits(network, deform(images, generator))
-    calibration = calibrate(logits, validation.labels, deformed, knows_nondigits)
-    card: dict[str, Any] = {
+    splits = split_again(config, load_again(config, data_dir))
+    images = splits.validation.x.reshape(-1, SIDE, SIDE)
+    deformed = deform(images, np.random.default_rng(int(config["seed"])))
+    point = calibrate(
+        predict(network, images),
+        splits.validation.labels,
+        predict(network, deformed),
+        knows_nondigits,
+    )
+    card = _card(network, config, metrics, splits, point)
+    content = to_onnx(network, card)
+    difference = prove_agreement(network, content, images)
+    path = output or folder / "digits.onnx"
+    write_model(path, content, card)
+    return Export(path, difference)
+
+
+def _card(
+    network: keras.Model,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    splits: Splits,
+    point: OperatingPoint,
+) -> dict[str, Any]:
+    """Return the model card: what goes in and comes out, and what the network is known to reach."""
+    sizes = ("train_size", "validation_size", "test_size")
+    known = (*sizes, "test_accuracy", "test_accuracy_interval", "epochs")
+    logits = predict(network, splits.test.x.reshape(-1, SIDE, SIDE))
+    return {
         "input": "images: float32 (n, 28, 28), 0 paper to 1 ink, normalised like MNIST",
         "output": "logits: float32 (n, 10); divide by temperature, then softmax",
         "labels": list(range(CLASSES)),
-        "temperature": calibration.temperature,
+        "temperature": point.temperature,
         "refusal": {
-            "measure": calibration.measure,
-            "threshold": calibration.threshold,
+            "measure": point.measure,
+            "threshold": point.threshold,
             "deformed_validation_share_refused": REFUSED_SHARE,
         },
         "data": {key: config.get(key) for key in ("dataset", "sha256")},
         "recipe": config.get("recipe"),
         "seed": config["seed"],
         "parameters": int(network.count_params()),
-        **{
-            key: metrics[key]
-            for key in (
-                "train_size",
-                "validation_size",
-                "test_size",
-                "test_accuracy",
-                "test_accuracy_interval",
-                "epochs",
-            )
-            if key in metrics
-        },
-        **judge_test_set(
-            _softmax(
-                predict_logits(network, test.x.reshape(-1, SIDE, SIDE)) / calibration.temperature
-            ),
-            test.labels,
-        ),
+        **{key: metrics[key] for key in known if key in metrics},
+        **judge_test_set(softmax(logits, point.temperature), splits.test.labels),
     }
-    content = to_onnx(network, card)
-    difference = prove_agreement(network, content, images)
-    path = output or folder / "digits.onnx"
-    write_model(path, content, card)
-    return Export(path, difference)

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.learn.idx import load_test_part
+from mnist_classifier.idx import load_test_split
 
 _FROM_CARD = ("test_size", "test_accuracy", "test_accuracy_interval", "confusions")
 
@@ -24,7 +24,7 @@ def gallery(card: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:
     """
     mistakes = [dict(mistake, image=None) for mistake in card.get("mistakes", ())]
     if data_dir is not None and mistakes:
-        images, labels = load_test_part(data_dir)
+        images, labels = load_test_split(data_dir)
         if len(labels) == card.get("test_size"):
             for mistake in mistakes:
                 index = mistake["index"]

@@ -1,0 +1,1 @@
+"""Evaluation: the numbers of a trained network, figures and the report."""

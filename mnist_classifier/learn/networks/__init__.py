@@ -1,0 +1,1 @@
+"""Networks: architectures, our own layers and losses, and what can be said of any network."""

@@ -1,0 +1,210 @@
+"""Architectures: each network as one visible list of layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import keras
+import numpy as np
+from keras import layers
+
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.networks.layers import (
+    MeanOverTTA,
+    MomentNormalization,
+    RotationTTA,
+    softmax_with_reject,
+)
+
+Architecture: TypeAlias = Callable[..., list[keras.layers.Layer]]
+"""Makes the layers for a number of pixels and of classes, 784 and 10 unless said otherwise."""
+
+
+def dnn_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return the default network: 784 pixels in, ``Dense`` layers, ten probabilities out."""
+    return [
+        layers.Input((pixels,)),
+        layers.Dense(512, activation="relu"),
+        layers.Dense(128, activation="relu"),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
+def convolution(
+    filters: int, size: int = 3, strides: int = 1, padding: str = "valid"
+) -> list[keras.layers.Layer]:
+    """Return a convolution, its normalisation over the batch, and relu."""
+    return [
+        layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+    ]
+
+
+def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return three hidden ``Dense`` layers for upright digits.
+
+    The first two have as many units as the convolutions of `dnn_best_initial_layers` have outputs.
+    Once trained, they see each image turned to both sides too.
+    """
+    side = math.isqrt(pixels)
+    first = (side - 3) // 2  # what a 5×5 patch in steps of two leaves of a side
+    second = (first - 3) // 2
+    return [
+        layers.Input((pixels,)),
+        RotationTTA(7),
+        MomentNormalization(),
+        layers.Dense(16 * first**2, activation="relu"),  # 12 × 12 × 16
+        layers.Dense(64 * second**2, activation="relu"),  # 4 × 4 × 64
+        layers.Dense(512, activation="relu"),
+        layers.Dense(classes),
+        MeanOverTTA(),
+        layers.Softmax(),
+    ]
+
+
+def dnn_best_initial_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return what the layers of `dnn_best_layers` begin as, normalised: square images in."""
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        RotationTTA(7),
+        MomentNormalization(),
+        layers.Reshape((side, side, 1)),
+        *convolution(16, 5, strides=2),  # 12 × 12
+        *convolution(64, 5, strides=2),  # 4 × 4
+        layers.Flatten(),
+        layers.Dense(512, use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.Dense(classes),
+        MeanOverTTA(),
+        layers.Softmax(),
+    ]
+
+
+def cnn_small_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return four convolutions that soon work on few pixels: square images in.
+
+    The first sees all pixels; it is cheap, for it is not normalised. Pooling, not strides, halves
+    the sides: what moves by a pixel then changes the answer less.
+    """
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        layers.Reshape((side, side, 1)),
+        layers.Conv2D(24, 5, activation="relu"),  # 24 × 24
+        layers.MaxPooling2D(),  # 12 × 12
+        *convolution(64),  # 10 × 10
+        *convolution(72),  # 8 × 8
+        layers.MaxPooling2D(),  # 4 × 4
+        *convolution(128),  # 2 × 2
+        layers.Flatten(),
+        layers.Dropout(0.2),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
+def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return six convolutions and the means of what the last one answers: square images in.
+
+    The deep ones are padded, so that they may be many, and each feature counts the same wherever
+    in the image it is (Lin and others, Network in network, 2014). Once trained, they see each
+    image turned to both sides too.
+    """
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        RotationTTA(7),
+        layers.Reshape((side, side, 1)),
+        layers.Conv2D(24, 5, activation="relu"),  # 24 × 24
+        layers.MaxPooling2D(),  # 12 × 12
+        *convolution(64, padding="same"),
+        *convolution(64, padding="same"),
+        *convolution(64, padding="same"),
+        layers.MaxPooling2D(),  # 6 × 6
+        *convolution(128, padding="same"),
+        *convolution(128, padding="same"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dropout(0.2),
+        layers.Dense(classes),
+        MeanOverTTA(),
+        layers.Softmax(),
+    ]
+
+
+def cnn_upright_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return the layers of `cnn_best_layers`, for upright digits."""
+    pixels_in, views, *others = cnn_best_layers(pixels, classes)
+    return [pixels_in, views, MomentNormalization(), *others]
+
+
+def cosine_filters(size: int) -> Floats:
+    """Return the coarser patterns of the discrete cosine transform (Ahmed and others, 1974).
+
+    Each has its opposite beside it, for a relu would lose what that one answers to. So as many
+    patterns as a patch has pixels hold the coarser half of what a patch can show.
+
+    Args:
+        size: Pixels along a side, odd.
+
+    Returns:
+        Unit patterns, shape ``(size, size, 1, size²)``: the even patch, which needs no opposite,
+        then pairs from coarse to fine.
+    """
+    wave = np.cos(np.pi * np.outer(np.arange(size), np.arange(size) + 0.5) / size)
+    pairs = sorted(np.ndindex(size, size), key=lambda pair: (sum(pair), pair))
+    patterns = [np.outer(wave[i], wave[j]) for i, j in pairs]
+    patterns = [pattern / np.linalg.norm(pattern) for pattern in patterns]
+    half = patterns[1 : (len(patterns) + 1) // 2]
+    signed = [patterns[0], *(sign * pattern for pattern in half for sign in (1, -1))]
+    return np.stack(signed, axis=-1)[:, :, None].astype(np.float32)
+
+
+def cnn_fast_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return two convolutions, the first fixed: what does not learn needs no way back.
+
+    Nor are there weights that others make up for: each set of them costs every step time.
+    """
+    side = math.isqrt(pixels)
+    filters = cosine_filters(5)
+    return [
+        layers.Input((pixels,)),
+        layers.Reshape((side, side, 1)),
+        layers.Cropping2D(1),  # 26 × 26: MNIST's digits lie in the middle 20 × 20
+        layers.Conv2D(
+            filters.shape[-1],
+            5,
+            strides=2,
+            activation="relu",
+            use_bias=False,
+            kernel_initializer=keras.initializers.Constant(filters),
+            trainable=False,
+        ),  # 11 × 11
+        layers.Conv2D(64, 3, strides=2, activation="relu", use_bias=False),  # 5 × 5
+        layers.Flatten(),
+        layers.Dense(128, use_bias=False),
+        layers.BatchNormalization(momentum=0.9, scale=False),  # the last layer scales
+        layers.ReLU(),
+        layers.Dense(classes, activation="softmax"),
+    ]
+
+
+def reader_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
+    """Return the network: five convolutions, 784 pixels in, 10 digits out; 164,386 weights."""
+    side = math.isqrt(pixels)
+    return [
+        layers.Input((pixels,)),
+        layers.Reshape((side, side, 1)),
+        *convolution(24),  # 26 × 26
+        *convolution(40, strides=2),  # 12 × 12
+        *convolution(64),  # 10 × 10
+        *convolution(80, strides=2),  # 4 × 4
+        *convolution(112),  # 2 × 2
+        layers.Flatten(),
+        layers.Dropout(0.3),
+        layers.Dense(classes),
+        layers.Activation(softmax_with_reject),
+    ]

@@ -1,0 +1,67 @@
+"""What can be said of any network: its answers, its shape, what an image costs."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.networks.layers import MeanOverTTA, RotationTTA
+
+_COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+
+
+def predict(model: keras.Model, x: Floats, batch_size: int = 2000) -> Floats:
+    """Return a network's answers, shape ``(n, classes)``, for each image of ``x``.
+
+    Args:
+        model: The network.
+        x: Images as the network takes them, ``n`` of them.
+        batch_size: Images a call.
+    """
+    batches = [x[i : i + batch_size] for i in range(0, len(x), batch_size)]
+    return np.concatenate(
+        [keras.ops.convert_to_numpy(model(batch, training=False)) for batch in batches]
+    )
+
+
+def shape(model: keras.Model) -> str:
+    """Return the widths of a network's layers as ``784 → 512 → 10``; of several, the first's."""
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)] or [model]
+    widths = [
+        layer.units if hasattr(layer, "units") else layer.filters
+        for layer in networks[0].layers
+        if hasattr(layer, "units") or hasattr(layer, "filters")
+    ]
+    text = " → ".join(map(str, [math.prod(model.input_shape[1:]), *widths]))
+    return f"{len(networks)} times {text}" if len(networks) > 1 else text
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Count the multiplications, each with its addition, that one image takes.
+
+    Those of dense layers and convolutions count; additions alone, activations, normalisation
+    and pooling do not, as is usual. What sees several views of an image counts for each.
+
+    Raises:
+        TypeError: A layer multiplies by a matrix in a way that is not known here.
+    """
+    total, views = 0, 1
+    for layer in model.layers:
+        if isinstance(layer, RotationTTA):
+            views = layer.views
+            total += (views - 1) * math.prod(layer.input.shape[1:]) ** 2
+        elif isinstance(layer, MeanOverTTA):
+            views = 1
+        if isinstance(layer, keras.Model):
+            total += multiply_adds(layer)
+            continue
+        # A bias and a normalisation's factors have one axis, what multiplies has more.
+        products = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
+        if products and not isinstance(layer, _COUNTED):
+            raise TypeError(f"how many multiply-adds {type(layer).__name__} takes is not known")
+        total += products and views * products * math.prod(layer.output.shape[1:-1])
+    return total

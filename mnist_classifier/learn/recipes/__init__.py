@@ -1,0 +1,1 @@
+"""Recipes: an architecture and how it is trained, behind one interface."""

@@ -1,0 +1,222 @@
+"""Train one network epoch by epoch, so that every epoch can be shown, saved and resumed from."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+
+from mnist_classifier.errors import RunError
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.networks.inspection import predict
+from mnist_classifier.learn.training import allocator
+from mnist_classifier.learn.training.batches import Order, ahead, in_batches
+from mnist_classifier.learn.training.checkpoints import Arrays, Checkpoint, Checkpoints
+from mnist_classifier.learn.training.stages import QUANTITIES, History, Plan, Training
+
+_STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")  # what early stopping remembers
+
+
+def fit(
+    model: keras.Model,
+    plan: Plan,
+    seed: int,
+    callbacks: keras.callbacks.CallbackList,
+    checkpoints: Checkpoints | None = None,
+    epochs_before: int = 0,
+) -> Training:
+    """Train a network as planned, from its last checkpoint if it has one.
+
+    Ctrl-C ends the training early but in order: the best weights so far, or the last finished
+    epoch's, are restored and what was recorded is returned. From here on the process keeps freed
+    memory, see `allocator.keep_freed`.
+
+    Args:
+        model: A compiled network.
+        plan: The images, and how long.
+        seed: Decides the images and their order; a checkpoint's own goes first.
+        callbacks: Are told of each epoch and batch; of epochs finished in an earlier sitting too.
+        checkpoints: Where each finished epoch is saved; ``None`` saves none.
+        epochs_before: How many epochs the stages before this one had: callbacks count through.
+
+    Raises:
+        OutputError: A checkpoint cannot be written.
+        RunError: A checkpoint is another network's.
+    """
+    allocator.keep_freed()
+    loop = _Loop(model, plan, seed)
+    if checkpoints and (checkpoint := checkpoints.load()):
+        loop.restore(checkpoint)
+        for epoch in range(loop.finished):
+            callbacks.on_epoch_begin(epochs_before + epoch)
+            callbacks.on_epoch_end(
+                epochs_before + epoch, {name: of[epoch] for name, of in loop.history.items()}
+            )
+    batch_end = keras.callbacks.LambdaCallback(on_train_batch_end=callbacks.on_train_batch_end)
+    left = range(plan.epochs if loop.stopped else loop.finished, plan.epochs)
+    interrupted = False
+    try:
+        made = ahead(lambda epoch: plan.images(loop.seed, epoch), left)
+        for epoch, (x, y, order) in zip(left, made, strict=True):
+            callbacks.on_epoch_begin(epochs_before + epoch)
+            logs = loop.run_epoch(epoch, x, y, order, batch_end)
+            if checkpoints:
+                checkpoints.save(epoch + 1, loop.checkpoint())
+            callbacks.on_epoch_end(epochs_before + epoch, logs)
+            if loop.stopped:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    return loop.finish(interrupted)
+
+
+class _Loop:
+    """A training between two epochs: what a checkpoint saves and restores.
+
+    Args:
+        model: A compiled network.
+        plan: The images, and how long.
+        seed: Decides the images and their order.
+    """
+
+    def __init__(self, model: keras.Model, plan: Plan, seed: int) -> None:
+        self._model = model
+        self._plan = plan
+        self.seed = seed
+        self.stopped = False
+        """Whether early stopping ended the training."""
+        self.history: History = {name: [] for name in QUANTITIES}
+        self._seconds_before = 0.0  # of earlier sittings
+        self._stopping = keras.callbacks.EarlyStopping(
+            monitor="val_loss",
+            patience=plan.epochs if plan.patience is None else plan.patience,
+            restore_best_weights=plan.patience is not None,
+        )
+        self._stopping.set_model(model)
+        self._stopping.on_train_begin()
+        _make_variables(model, *plan.validation)
+        self._kept: Arrays = model.get_weights()
+        self._began = time.perf_counter()
+
+    @property
+    def finished(self) -> int:
+        """How many epochs are finished: Ctrl-C may come between two of their quantities."""
+        return min(map(len, self.history.values()))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent, in earlier sittings too."""
+        return self._seconds_before + time.perf_counter() - self._began
+
+    def run_epoch(
+        self, epoch: int, x: Floats, y: Floats, order: Order, callback: keras.callbacks.Callback
+    ) -> dict[str, float]:
+        """Train for an epoch and validate; return loss and accuracy of both."""
+        if self._plan.rate:
+            self._model.optimizer.learning_rate = self._plan.rate(epoch)
+        record = self._model.fit(
+            **in_batches(x, y, order, self._plan.batch_size),
+            shuffle=False,
+            verbose=0,
+            callbacks=[callback],
+        )
+        logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
+        logs |= judge(self._model, *self._plan.validation)
+        self._stopping.on_epoch_end(epoch, logs)
+        best = self._plan.patience is not None
+        self._kept = self._stopping.best_weights if best else self._model.get_weights()
+        for name, value in logs.items():
+            self.history[name].append(value)
+        self.stopped = bool(self._stopping.stopped_epoch)
+        return logs
+
+    def checkpoint(self) -> Checkpoint:
+        """Return all that is needed to go on from here."""
+        remembered = {name: getattr(self._stopping, name) for name in _STOPPING}
+        if remembered["best"] is not None:
+            remembered["best"] = float(remembered["best"])
+        return Checkpoint(
+            [keras.ops.convert_to_numpy(variable) for variable in _variables(self._model)],
+            self._kept,
+            {
+                "seed": self.seed,
+                "seconds": self.seconds,
+                "stopped": self.stopped,
+                "history": self.history,
+                "stopping": remembered,
+            },
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to where a checkpoint was made.
+
+        Raises:
+            RunError: It is another network's.
+        """
+        _assign(_variables(self._model), checkpoint.variables)
+        state = checkpoint.state
+        self.seed, self.stopped = state["seed"], state["stopped"]
+        self._seconds_before = float(state["seconds"])
+        self.history = {name: list(values) for name, values in state["history"].items()}
+        for name, value in state["stopping"].items():
+            setattr(self._stopping, name, value)
+        self._kept = checkpoint.kept
+        self._stopping.best_weights = self._kept if self._plan.patience is not None else None
+
+    def finish(self, interrupted: bool) -> Training:
+        """Give the network the weights that are kept, and say what the training did."""
+        self._model.set_weights(self._kept)
+        finished = self.finished
+        best = finished if self._plan.patience is None else self._stopping.best_epoch + 1
+        return Training(
+            history={name: values[:finished] for name, values in self.history.items()},
+            best_epoch=best if finished else None,
+            interrupted=interrupted,
+            seconds=self.seconds,
+        )
+
+
+def judge(model: keras.Model, x: Floats, y: Floats) -> dict[str, float]:
+    """Return ``val_loss`` and ``val_accuracy``: the share of images whose likeliest class is right.
+
+    Keras's own evaluation would first trace a function for it, which takes longer.
+
+    Args:
+        model: A compiled network.
+        x: Images, shape ``(n, pixels)``.
+        y: One-hot targets, shape ``(n, classes)``.
+    """
+    answers = predict(model, x)
+    loss = model.compute_loss(x, y, answers, training=False)
+    right = answers.argmax(axis=1) == y.argmax(axis=1)
+    return {
+        "val_loss": float(keras.ops.convert_to_numpy(loss)),
+        "val_accuracy": float(right.mean()),
+    }
+
+
+def _make_variables(model: keras.Model, x: Floats, y: Floats) -> None:
+    """Make what the optimizer and the metrics remember, which else the first step would.
+
+    On TensorFlow, a step that makes variables is traced twice.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(x[:1], y[:1], y[:1])
+    model.reset_metrics()
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Return all that training changes: weights, seeds of dropout, and the optimizer's own."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(variables: list[Any], values: Arrays) -> None:
+    if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+        raise RunError(
+            "the run's checkpoint is another network's; expected the one that its config.json "
+            "names: train anew"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
