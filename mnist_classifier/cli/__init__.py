@@ -20,7 +20,7 @@ from mnist_classifier.errors import MnistError
 
 app = typer.Typer(
     name="mnist",
-    help="Learn handwritten digits from MNIST, judge the result honestly, and read them.",
+    help="Train networks on MNIST's handwritten digits, test them, and read digits.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

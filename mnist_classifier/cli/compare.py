@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN RUN…", help="Run folders, two or more.", show_default=False),
+        typer.Argument(metavar="RUN", help="Run folders, two or more.", show_default=False),
     ],
 ) -> None:
-    """Compare runs on the same test images: accuracies, and McNemar's exact test for each pair."""
+    """Compare runs tested on the same images: accuracy and McNemar's exact test."""
     require("train", "scipy")
     from rich.console import Console
     from rich.table import Table

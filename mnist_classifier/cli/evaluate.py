@@ -11,19 +11,23 @@ from mnist_classifier.cli import options
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    dataset: options.Dataset = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Other test images: mnist or fashion_mnist.", show_default="the run's"),
+    ] = None,
     data_dir: options.DataDir = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="The folder to write to.", show_default="the run folder"),
+        typer.Option(help="Folder to write to.", show_default="the run folder"),
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge a run's network on test images, those it was made for or others, and report it all.
+    """Test a saved network again, on the run's test images or on others.
 
-    Writes report.html, metrics.json and answers.npz; for other images than the run's own, with the
-    data set's name in theirs, so that the run's own stay.
+    Writes report.html, metrics.json and answers.npz. For other images than
+    the run's own, the data set's name is added to the files' names. Without
+    --dataset and --data-dir, the images are the run's own.
     """
     options.import_learning(quiet)
     from rich.console import Console

@@ -19,19 +19,19 @@ class Format(str, Enum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
     output: Annotated[
         Path | None,
-        typer.Option(help="The file to write.", show_default="RUN/digits.onnx or .tflite"),
+        typer.Option(help="File to write.", show_default="RUN/digits.onnx or .tflite"),
     ] = None,
-    format: Annotated[Format, typer.Option(help="onnx, or litert where Keras can.")] = Format.ONNX,
+    format: Annotated[Format, typer.Option(help="litert only where Keras can.")] = Format.ONNX,
     data_dir: options.DataDir = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a run's network as one file: ONNX with its card inside, or LiteRT.
+    """Write a run's network as one file: ONNX with a model card, or LiteRT.
 
-    Temperature and threshold are chosen on the run's validation images; Keras and ONNX are proved
-    to agree before anything is written.
+    Temperature and threshold are chosen on the run's validation images. An
+    ONNX file is written only if it gives the same probabilities as Keras.
     """
     from mnist_classifier.errors import require
 

@@ -21,24 +21,28 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 Dataset = Annotated[
     str | None,
-    typer.Option(help="mnist, fashion_mnist or sample.", show_default="the first that can be had"),
+    typer.Option(
+        help="mnist, fashion_mnist, or sample: 5,000 of MNIST's images.",
+        show_default="mnist; sample if it cannot be had",
+    ),
 ]
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        envvar="MNIST_DATA_DIR", help="A folder with four IDX files, or Keras's mnist.npz."
+        envvar="MNIST_DATA_DIR",
+        help="Folder with the images: four IDX files, or Keras's mnist.npz.",
     ),
 ]
 Model = Annotated[
     Path | None,
-    typer.Option(help="A file made by mnist export.", show_default="the shipped model"),
+    typer.Option(help="Network to read with, from mnist export.", show_default="the shipped one"),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
         min=0.0,
         max=1.0,
-        help="What scores below is refused as no digit; 0 refuses nothing.",
+        help="Marks that score below are refused as no digit; 0 refuses none.",
         show_default="the model's own",
     ),
 ]

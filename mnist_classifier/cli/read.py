@@ -22,33 +22,35 @@ _SHOW_PROGRESS_FROM = 20
 def read(
     pictures: Annotated[
         list[str],
-        typer.Argument(metavar="PICTURE…", help="Files, folders, or - for standard input."),
+        typer.Argument(metavar="PICTURE", help="Files, folders, or - for standard input."),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line and picture.")
+        bool, typer.Option("--json", help="Print a JSON object for each picture.")
     ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print one CSV row a picture.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a CSV row for each picture.")
+    ] = False,
     annotate: Annotated[
         Path | None,
         typer.Option(
-            help="Draw boxes, digits and confidences on a copy of the picture: a PNG, or for "
-            "several pictures a folder."
+            help="Draw boxes, digits and confidences on a copy: this PNG file, or a folder for "
+            "several pictures."
         ),
     ] = None,
     model: options.Model = None,
     threshold: options.Threshold = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
+        int, typer.Option(min=1, help="Most pixels of a picture; larger ones are refused.")
     ] = 100_000_000,
 ) -> int:
     """Read handwritten digits from pictures.
 
-    Prints what is written and how sure that is: the least confidence of its digits. A picture may
-    hold one digit or many; lines are parted by a newline, wide gaps by a space, and ? stands for
-    a mark among digits that is none.
+    Prints the digits and the lowest confidence among them. A picture may hold
+    several digits: a newline separates lines, a space separates wide gaps, and
+    ? stands for a mark among digits that is no digit.
 
-    Leaves with 0 when every picture could be read or was refused as holding no digit, 1 when one
-    of several was damaged or missing (the others are read), 2 for any other mistake.
+    Exit code 0: every picture was read, or refused as holding no digit. 1: one
+    of several was damaged or missing; the others are read. 2: other mistakes.
     """
     from mnist_classifier.read.reader import DigitReader
 

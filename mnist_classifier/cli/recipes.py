@@ -13,14 +13,12 @@ NOT_RECORDED = "–"
 
 
 def recipes(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object, for programs.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List the recipes of mnist train: what each is, what it costs, and what it reached.
+    """List the recipes of mnist train, with cost, test accuracy and training time.
 
-    Accuracies are on MNIST's 10,000 test images, which chose nothing: mean ± standard deviation
-    over the seeds of a recorded series, and its worst seed. Time is that of fitting, the median.
+    Accuracy is on MNIST's 10,000 test images: mean ± standard deviation over
+    the seeds of a recorded series, and its worst seed. Time is the median.
     """
     from rich.console import Console
     from rich.table import Table

@@ -12,40 +12,38 @@ from mnist_classifier.cli import options
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0 for all networks.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all networks.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     model: options.Model = None,
     threshold: options.Threshold = None,
     data_dir: options.DataDir = None,
     max_body: Annotated[
-        int, typer.Option(min=1, help="The most bytes of a request's body.")
+        int, typer.Option(min=1, help="Most bytes of a request's body.")
     ] = 20_000_000,
-    max_pixels: Annotated[
-        int, typer.Option(min=1, help="The most pixels of a picture.")
-    ] = 50_000_000,
-    max_images: Annotated[
-        int, typer.Option(min=1, help="The most 28×28 images of a request.")
-    ] = 1000,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Most pixels of a picture.")] = 50_000_000,
+    max_images: Annotated[int, typer.Option(min=1, help="Most 28×28 images of a request.")] = 1000,
     max_in_flight: Annotated[
         int,
-        typer.Option(min=1, help="The most requests at once in a worker; further ones get 503."),
+        typer.Option(min=1, help="Most requests at a time in a process; others get 503."),
     ] = 64,
     timeout: Annotated[
         float,
-        typer.Option(help="Seconds for a request's headers, for its body, and for its answer."),
+        typer.Option(help="Seconds for each: headers, body and answer of a request."),
     ] = 15.0,
     cors_origin: Annotated[
         list[str] | None,
-        typer.Option(help="Pages of this origin may call the service; can be repeated."),
+        typer.Option(help="Origin whose pages may call the service; repeatable."),
     ] = None,
 ) -> None:
-    """Open a page to draw digits on; read digits for other programs over HTTP.
+    """Serve a page to draw digits on, and read digits over HTTP.
 
-    It listens on this machine alone, unless --host says otherwise, and stores nothing that it is
-    sent. With --data-dir, the page's gallery shows MNIST's own images. SIGTERM finishes what is
-    in flight, and leaves with 0.
+    Only this machine can reach it, unless --host says otherwise. Nothing that
+    is sent is stored. With --data-dir, the page's gallery shows MNIST's images.
+    SIGTERM finishes the requests in flight and ends with exit code 0.
     """
     from mnist_classifier.errors import require
 

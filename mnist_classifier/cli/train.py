@@ -29,45 +29,44 @@ def train(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="The run folder to make; of a series, also to go on.", show_default="runs/…"
+            help="Run folder to make, or the series to go on with.",
+            show_default="a new one in runs/",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="The most epochs.", show_default="the recipe's")
+        int | None, typer.Option(help="Most epochs to train.", show_default="the recipe's")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Images a training step.", show_default="the recipe's")
+        int | None, typer.Option(help="Images in a training step.", show_default="the recipe's")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides every random number.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     seeds: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Train a series: N seeds, --seed the first.", show_default=False
+            metavar="N", help="Train a series of N seeds, from --seed on.", show_default=False
         ),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="What is trained; mnist recipes lists them.")] = "dnn",
+    recipe: Annotated[str, typer.Option(help="Network and training, see: mnist recipes.")] = "dnn",
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write logs for TensorBoard in the run folder.")
+        bool, typer.Option("--tensorboard", help="Write TensorBoard logs to the run folder.")
     ] = False,
     mlflow: Annotated[
         bool,
-        typer.Option(
-            "--mlflow", help="Keep the run in MLflow too: where MLFLOW_TRACKING_URI says, or here."
-        ),
+        typer.Option("--mlflow", help="Log to MLflow, at MLFLOW_TRACKING_URI or in this folder."),
     ] = False,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Give the same bits each time.")
+        bool, typer.Option("--deterministic", help="Same bits each time; may be slower.")
     ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="Go on with a run or a series that was cut short, as it began."
+            metavar="RUN", help="Go on with this interrupted run or series, with its settings."
         ),
     ] = None,
-    show: Annotated[bool, typer.Option(help="Open the figures where there is a display.")] = True,
+    show: Annotated[bool, typer.Option(help="Open the figures if there is a display.")] = True,
     quiet: options.Quiet = False,
 ) -> int:
-    """Learn digits, be judged on unseen images, and save it all in a run folder."""
+    """Train a network, test it on unseen images, and save all in a run folder."""
     from rich.console import Console
 
     from mnist_classifier.errors import require
