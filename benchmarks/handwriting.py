@@ -295,11 +295,11 @@ def tables(facts: dict) -> str:
 LIMITS = (
     "It reads the ten digits only: printed letters shaped like digits (O, l, S, Z, b, q) are "
     "read as digits.",
-    "Digits that touch are parted only where one thin stroke joins them, and hardly ever where "
+    "Digits that touch are separated only where one thin stroke joins them, and hardly ever where "
     "one of two is a 1.",
-    "Pages of mixed text, digits over pictures, and lines that slope by more than about 20° are "
-    "outside of what it was made for.",
-    "Signs, decimal points and crossed-out digits are passed over, or shown as a question mark.",
+    "It is not made for pages of mixed text, digits over pictures, or lines that slope by more than "
+    "about 20°.",
+    "Signs, decimal points and crossed-out digits are left out, or shown as a question mark.",
 )
 
 
