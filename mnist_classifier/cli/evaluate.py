@@ -14,7 +14,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
     dataset: Annotated[
         str | None,
-        typer.Option(help="Other images: mnist, fashion_mnist or sample.", show_default="the run's"),
+        typer.Option(
+            help="Other images: mnist, fashion_mnist or sample.", show_default="the run's"
+        ),
     ] = None,
     data_dir: options.DataDir = None,
     output: Annotated[

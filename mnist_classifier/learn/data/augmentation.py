@@ -1,4 +1,4 @@
-"""Deform digits as other hands and other pens would: many images at once, the same for a seed."""
+"""Data augmentation: deformed digits, as other hands and pens write; the same for a seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK = 1000
 
 @dataclass(frozen=True)
 class Deformation:
-    """How far digits are deformed; each image draws its own amounts, 0 switches one off."""
+    """How far digits are deformed at most; each image has random amounts, 0 switches one off."""
 
     rotation: float = 12.0
     """Largest rotation either way, in degrees."""
@@ -57,7 +57,7 @@ def deform(
 
     Args:
         images: Shape ``(n, height, width)``, uint8 in [0, 255] or floats in [0, 1], light on dark.
-        generator: Where chance comes from; the same state gives the same images.
+        generator: Random numbers; the same state gives the same images.
         deformation: How far; the defaults when left out.
 
     Returns:
@@ -88,7 +88,7 @@ def vary_writing(
     Args:
         images: Shape ``(n, 28, 28)``, uint8, light on dark.
         labels: Shape ``(n,)``, 0 to 9.
-        generator: Where chance comes from.
+        generator: Random numbers.
         share: The share of ones and sevens that are changed, in [0, 1].
 
     Returns:
@@ -111,7 +111,7 @@ def coarsen(images: Floats, generator: np.random.Generator, share: float) -> Flo
 
     Args:
         images: Shape ``(n, 28, 28)``, floats in [0, 1], light on dark.
-        generator: Where chance comes from.
+        generator: Random numbers.
         share: The share of images that are changed, in [0, 1].
 
     Returns:
@@ -209,7 +209,7 @@ def _displacement(
 
 
 def _warp(images: Floats, generator: np.random.Generator, settings: Deformation) -> Floats:
-    """Look every pixel up where its image's affine and elastic map points; bilinear."""
+    """Apply to each image its affine and elastic map, with bilinear interpolation."""
     n, height, width = images.shape
     angle = np.deg2rad(_uniform(generator, n, settings.rotation))
     size = 1 + _uniform(generator, n, settings.scale)
@@ -226,7 +226,7 @@ def _warp(images: Floats, generator: np.random.Generator, settings: Deformation)
     source_y = y_turned + amount * _displacement(images.shape, generator, settings)
     source_y += _uniform(generator, n, settings.shift) + (height - 1) / 2
 
-    # One tall picture, so that OpenCV is called once; margins keep neighbours out of reach.
+    # One tall picture, so that OpenCV is called once; margins separate the images.
     tall = np.pad(images, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
     pitch = height + 2 * _MARGIN
     offset = np.arange(n, dtype=np.float32)[:, None, None] * pitch + _MARGIN

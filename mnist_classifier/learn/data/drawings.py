@@ -1,7 +1,7 @@
-"""Draw pictures of what is no digit, for a network that learns to tell: letters, scribbles, noise.
+"""Draw non-digits, for a network that learns to refuse them: letters, scribbles, noise.
 
-All are drawn from strokes and chance; no picture of anybody's handwriting is behind them except
-MNIST's own digits, turned on their side or pushed together.
+All are drawn from random strokes. The only handwriting in them is MNIST's own digits, turned on
+their side or pushed together.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ def nondigits(
         n: How many.
         digits: MNIST images, shape ``(m, 28, 28)``, of which some are turned or pushed together.
         labels: Their labels, shape ``(m,)``.
-        generator: Where chance comes from.
+        generator: Random numbers.
 
     Returns:
         Shape ``(n, 28, 28)``, float32 in [0, 1], normalised like digits.

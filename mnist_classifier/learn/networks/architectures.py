@@ -47,7 +47,7 @@ def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
     """Return three hidden ``Dense`` layers for upright digits.
 
     The first two have as many units as the convolutions of `dnn_best_initial_layers` have outputs.
-    Once trained, they see each image turned to both sides too.
+    Predictions use test-time augmentation.
     """
     side = math.isqrt(pixels)
     first = (side - 3) // 2  # what a 5×5 patch in steps of two leaves of a side
@@ -66,7 +66,7 @@ def dnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.L
 
 
 def dnn_best_initial_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return what the layers of `dnn_best_layers` begin as, normalised: square images in."""
+    """Return the convolutions that initialise `dnn_best_layers`: square images in."""
     side = math.isqrt(pixels)
     return [
         layers.Input((pixels,)),
@@ -86,10 +86,10 @@ def dnn_best_initial_layers(pixels: int = 784, classes: int = 10) -> list[keras.
 
 
 def cnn_small_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return four convolutions that soon work on few pixels: square images in.
+    """Return four convolutions, most of them on few pixels: square images in.
 
-    The first sees all pixels; it is cheap, for it is not normalised. Pooling, not strides, halves
-    the sides: what moves by a pixel then changes the answer less.
+    The first sees all pixels; it is cheap because it has no batch normalisation. Pooling, not
+    strides, halves the sides: a shift by a pixel then changes the prediction less.
     """
     side = math.isqrt(pixels)
     return [
@@ -108,11 +108,11 @@ def cnn_small_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.
 
 
 def cnn_best_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return six convolutions and the means of what the last one answers: square images in.
+    """Return six convolutions with global average pooling: square images in.
 
-    The deep ones are padded, so that they may be many, and each feature counts the same wherever
-    in the image it is (Lin and others, Network in network, 2014). Once trained, they see each
-    image turned to both sides too.
+    All but the first are padded, so that there can be many. Each feature counts the same wherever
+    in the image it is (Lin and others, Network in network, 2014). Predictions use test-time
+    augmentation.
     """
     side = math.isqrt(pixels)
     return [
@@ -144,15 +144,15 @@ def cnn_upright_layers(pixels: int = 784, classes: int = 10) -> list[keras.layer
 def cosine_filters(size: int) -> Floats:
     """Return the coarser patterns of the discrete cosine transform (Ahmed and others, 1974).
 
-    Each has its opposite beside it, for a relu would lose what that one answers to. So as many
-    patterns as a patch has pixels hold the coarser half of what a patch can show.
+    Each has its negative beside it, because a relu drops negative answers. So the size² filters
+    are the coarser half of the patterns, with both signs.
 
     Args:
         size: Pixels along a side, odd.
 
     Returns:
-        Unit patterns, shape ``(size, size, 1, size²)``: the even patch, which needs no opposite,
-        then pairs from coarse to fine.
+        Patterns of norm 1, shape ``(size, size, 1, size²)``: the constant one, which needs no
+        negative, then pairs from coarse to fine.
     """
     wave = np.cos(np.pi * np.outer(np.arange(size), np.arange(size) + 0.5) / size)
     pairs = sorted(np.ndindex(size, size), key=lambda pair: (sum(pair), pair))
@@ -164,9 +164,10 @@ def cosine_filters(size: int) -> Floats:
 
 
 def cnn_fast_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return two convolutions, the first fixed: what does not learn needs no way back.
+    """Return two convolutions, the first one fixed: square images in.
 
-    Nor are there weights that others make up for: each set of them costs every step time.
+    A fixed first layer needs no gradient, nor does the second layer's input. Biases and scales
+    for which a later layer compensates are left out: each array of weights costs time in each step.
     """
     side = math.isqrt(pixels)
     filters = cosine_filters(5)

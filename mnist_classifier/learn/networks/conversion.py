@@ -1,4 +1,4 @@
-"""Give Dense layers the weights of convolutions, so that they answer the same."""
+"""Convolution to dense: give Dense layers the weights of convolutions."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from mnist_classifier.learn.arrays import Floats
 
 
 def convolution_to_dense(convolutional: keras.Sequential, dense: keras.Sequential) -> None:
-    """Let Dense layers begin with what convolutions have learned.
+    """Initialise Dense layers with the weights of trained convolutions.
 
-    A convolution is a Dense layer most of whose weights are 0, and whose others are the same at
-    every place. The Dense layers answer as it does, and each of their weights is then free
-    (d'Ascoli and others, Finding the needle in the haystack with convolutions, 2019). Normalisation
-    over the batch goes into the weights, as it answers for one image: over one unit's share of
-    the images it would be another than over all places of a feature.
+    A convolution is a Dense layer in which most weights are 0 and the others are the same at every
+    place. After the conversion both networks predict the same, and each Dense weight can be trained
+    by itself (d'Ascoli and others, Finding the needle in the haystack with convolutions, 2019).
+    Batch normalisation is folded into the weights: over single units of Dense layers its
+    statistics would differ from those over all places of a feature.
 
     Args:
-        convolutional: A network of convolutions and Dense layers, each with or without a
+        convolutional: A network of convolutions and Dense layers, each with or without a batch
             normalisation after it; its features lie along the last axis.
         dense: As many Dense layers, with biases, of as many units as the others have outputs; takes
             the weights.
 
     Raises:
-        ValueError: The two have not as many layers, or not of the same sizes.
+        ValueError: The numbers of layers or their sizes differ.
     """
     steps: list[tuple[Floats, Floats]] = []
     for layer in convolutional.layers:
@@ -48,7 +48,7 @@ def convolution_to_dense(convolutional: keras.Sequential, dense: keras.Sequentia
 
 
 def _matrix(convolution: layers.Conv2D) -> Floats:
-    """Return what a convolution makes of each of its inputs alone, shape ``(inputs, outputs)``."""
+    """Return a convolution as the matrix of a Dense layer, shape ``(inputs, outputs)``."""
     shape = convolution.input.shape[1:]
     inputs = math.prod(shape)
     alone = np.eye(inputs, dtype=np.float32).reshape(inputs, *shape)
@@ -58,5 +58,5 @@ def _matrix(convolution: layers.Conv2D) -> Floats:
 
 
 def _at_each_place(features: Floats, kernel: Floats) -> Floats:
-    """Repeat what each feature has, as often as a matrix's outputs, shape ``(outputs,)``, take."""
+    """Repeat a value of each feature for each of its places, shape ``(outputs,)``."""
     return np.tile(features, kernel.shape[1] // len(features))

@@ -1,4 +1,4 @@
-"""What can be said of any network: its answers, its shape, what an image costs."""
+"""What can be said of any network: its predictions, its shape, its multiply-adds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.Separabl
 
 
 def predict(model: keras.Model, x: Floats, batch_size: int = 2000) -> Floats:
-    """Return a network's answers, shape ``(n, classes)``, for each image of ``x``.
+    """Return a network's predictions, shape ``(n, classes)``, for each image of ``x``.
 
     Args:
         model: The network.
@@ -44,7 +44,7 @@ def multiply_adds(model: keras.Model) -> int:
     """Count the multiplications, each with its addition, that one image takes.
 
     Those of dense layers and convolutions count; additions alone, activations, normalisation
-    and pooling do not, as is usual. What sees several views of an image counts for each.
+    and pooling do not, as is usual. With test-time augmentation, each view counts.
 
     Raises:
         TypeError: A layer multiplies by a matrix in a way that is not known here.
@@ -59,7 +59,7 @@ def multiply_adds(model: keras.Model) -> int:
         if isinstance(layer, keras.Model):
             total += multiply_adds(layer)
             continue
-        # A bias and a normalisation's factors have one axis, what multiplies has more.
+        # Biases and a normalisation's factors have one axis; matrices and filters have more.
         products = sum(math.prod(w.shape) for w in layer.weights if len(w.shape) > 1)
         if products and not isinstance(layer, _COUNTED):
             raise TypeError(f"how many multiply-adds {type(layer).__name__} takes is not known")

@@ -13,19 +13,19 @@ from keras import ops
 from mnist_classifier.learn.arrays import Floats
 
 _DEVIATION = 5.2  # pixels, of the ink's height; on average MNIST's digits have a little more
-_TINY = 1e-6  # ink of an image without any
-_LEAST = 0.5  # square pixels of variance: a single row of ink is not drawn out without end
+_TINY = 1e-6  # ink of an empty image
+_LEAST = 0.5  # square pixels of variance: the least, so that a row of ink is not stretched far
 
 
 @keras.saving.register_keras_serializable("mnist_classifier")
 class MomentNormalization(keras.layers.Layer):
     """Centres digits by their mass, sets them upright, and gives them one height.
 
-    The first and second moments of the ink say where a digit lies, how it slants, and how far it
-    reaches (Casey, Moment normalization of handprinted characters, 1970). Its width follows by the
-    square root of its width to height (Liu and others, Handwritten digit recognition:
-    investigation of normalization and feature extraction techniques, 2004), so that a one stays
-    slim. Dense layers, which learn each place of a stroke by itself, then have fewer to learn.
+    The first and second moments of the ink are a digit's position, slant and size (Casey, Moment
+    normalization of handprinted characters, 1970). Its new width is by the square root of its
+    aspect ratio (Liu and others, Handwritten digit recognition: investigation of normalization and
+    feature extraction techniques, 2004), so that a one stays slim. Dense layers learn each position
+    of a stroke by itself; normalised digits have fewer positions.
 
     Takes and gives float32, shape ``(n, side²)``, 0 background to 1 ink.
     """
@@ -36,12 +36,12 @@ class MomentNormalization(keras.layers.Layer):
         return ops.reshape(_normalise(ops.reshape(x, (-1, side, side))), (-1, side * side))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the images, which stays."""
+        """Return the shape of the images, which does not change."""
         return input_shape
 
 
 def _normalise(images: Any) -> Any:
-    """Look each pixel up where it comes from, between pixels linearly; ``(n, side, side)``."""
+    """Sample each pixel at its source, with linear interpolation; ``(n, side, side)``."""
     side: int = images.shape[-1]
     place = ops.arange(side, dtype=images.dtype)
     ink = ops.sum(images, axis=(1, 2)) + _TINY
@@ -63,7 +63,7 @@ def _normalise(images: Any) -> Any:
     source_x += middle_x[:, None, None]
     source_y += middle_y[:, None]
 
-    # Down first, as all of a row comes from one height; then across, each row by itself.
+    # First down, because all pixels of a row have the same source height; then across, row by row.
     share = ops.relu(1 - ops.abs(source_y[:, :, None] - place))
     halfway = ops.matmul(share, images)
     left = ops.clip(ops.floor(source_x), 0, side - 2)
@@ -76,16 +76,16 @@ def _normalise(images: Any) -> Any:
 
 @keras.saving.register_keras_serializable("mnist_classifier")
 class RotationTTA(keras.layers.Layer):
-    """Once trained, sees each image three times: as it is, turned one way, turned the other.
+    """Test-time augmentation: passes on each image as it is, turned one way, turned the other.
 
-    Training sees images as they come; `MeanOverTTA` makes one answer of three (Krizhevsky and
-    others, ImageNet classification with deep convolutional neural networks, 2012).
+    In training, images pass unchanged. `MeanOverTTA` averages the three predictions (Krizhevsky
+    and others, ImageNet classification with deep convolutional neural networks, 2012).
 
     Takes float32, shape ``(n, side²)``, 0 background to 1 ink; gives the same in training, else
-    ``(3n, side²)``: all images as they are, then all turned one way, then all the other.
+    ``(3n, side²)``: all images as they are, then all turned one way, then all turned the other.
 
     Args:
-        degrees: How far, around the middle.
+        degrees: The angle, around the middle of the image.
     """
 
     views = 3
@@ -95,7 +95,7 @@ class RotationTTA(keras.layers.Layer):
         self.degrees = degrees
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the matrices that turn all pixels of an image."""
+        """Make the matrices that turn an image."""
         side = math.isqrt(input_shape[-1] or 0)
         self._turns = [_turning(side, degrees) for degrees in (self.degrees, -self.degrees)]
 
@@ -104,20 +104,20 @@ class RotationTTA(keras.layers.Layer):
         return x if training else ops.concatenate([x, *(ops.matmul(x, m) for m in self._turns)])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the images; how many there are depends on whether it trains."""
+        """Return the shape of the images; their number differs in training."""
         return (None, *input_shape[1:])
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the layer anew."""
+        """Return the settings from which Keras makes the layer again."""
         return {**super().get_config(), "degrees": self.degrees}
 
 
 @keras.saving.register_keras_serializable("mnist_classifier")
 class MeanOverTTA(keras.layers.Layer):
-    """Once trained, gives the mean of what was answered for the views of `RotationTTA`.
+    """Test-time augmentation: averages the predictions for the views of `RotationTTA`.
 
     Takes float32, shape ``(n, classes)`` in training, else ``(3n, classes)``; gives
-    ``(n, classes)``. Before a softmax, it is the geometric mean of probabilities.
+    ``(n, classes)``. Before a softmax, this is the geometric mean of probabilities.
     """
 
     def call(self, x: Any, training: bool | None = None) -> Any:
@@ -127,19 +127,19 @@ class MeanOverTTA(keras.layers.Layer):
         return ops.mean(ops.reshape(x, (RotationTTA.views, -1, x.shape[-1])), axis=0)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the answers."""
+        """Return the shape of the predictions."""
         return (None, *input_shape[1:])
 
 
 def without_tta(model: keras.Model) -> keras.Sequential:
-    """Return a network with the same weights that sees each image once, as it is."""
+    """Return a network with the same weights, without test-time augmentation."""
     views = (RotationTTA, MeanOverTTA)
     once = [layer for layer in model.layers if not isinstance(layer, views)]
     return keras.Sequential([keras.Input(model.input_shape[1:]), *once])
 
 
 def _turning(side: int, degrees: float) -> Floats:
-    """Return what images, flat, are multiplied by to be turned; between pixels linearly."""
+    """Return the matrix that turns flat images, with linear interpolation."""
     middle = (side - 1) / 2
     turn = cv2.getRotationMatrix2D((middle, middle), degrees, 1)
     pixels = np.eye(side * side, dtype=np.float32).reshape(-1, side, side)

@@ -11,9 +11,9 @@ from keras import ops
 def binary_cross_entropy() -> keras.losses.Loss:
     """Return Keras's binary cross-entropy, of the network's probabilities on every back end.
 
-    On TensorFlow, Keras remembers the numbers that went into a softmax and, asked for binary
-    cross-entropy, takes them for those that go into a sigmoid: it would train and report ten
-    sigmoids that the network does not have. A change of type makes it forget them.
+    On TensorFlow, Keras keeps the logits of a softmax and, for binary cross-entropy, takes them for
+    the logits of sigmoids: it would train and report ten sigmoids that the network does not have.
+    Another dtype makes it use the probabilities.
     """
     on_tensorflow = keras.config.backend() == "tensorflow"
     return keras.losses.BinaryCrossentropy(dtype="float64" if on_tensorflow else None)
@@ -37,7 +37,7 @@ def cross_entropy_with_reject(targets: Any, probabilities: Any) -> Any:
 
 @keras.saving.register_keras_serializable("mnist_classifier")
 def accuracy_with_reject(targets: Any, probabilities: Any) -> Any:
-    """Say which pictures are judged right: digits by their most probable class, others refused.
+    """Return which pictures are judged right: digits by their class, non-digits by refusal.
 
     Args:
         targets: Shape ``(n, 10)``, one-hot; all zero for what is no digit.
