@@ -46,7 +46,7 @@ def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metri
     ) -> Response:
         picture, name = await bodies.read_picture(request, settings)
         reading = await in_time(judge.read(picture))
-        answer = {"picture": name, **reading.as_json(), "error": None}
+        answer = {"picture": name, **reading.to_dict(), "error": None}
         if images:
             for fields, digit in zip(answer["digits"], reading.digits, strict=True):
                 fields["image"] = _base64(np.round(digit.image * 255).astype(np.uint8))

@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.read.reader import DigitReader, Judgement, Reading
+from mnist_classifier.read.model import Judgement
+from mnist_classifier.read.reader import DigitReader, Reading
 
 Images = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
