@@ -10,11 +10,9 @@ import threading
 import time
 
 import httpx
-import numpy as np
 import pytest
 
-from mnist_classifier.errors import SettingsError
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 from tests.read.drawing import png, write
 
 PICTURE = png(write("42"))
@@ -98,7 +96,7 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
 
     let_go = threading.Event()
     monkeypatch.setattr(DigitReader, "read", lambda *_: let_go.wait(10))
-    app = create_app(Settings(timeout=0.1))
+    app = create_app(ServiceSettings(timeout=0.1))
 
     async def ask():
         transport = httpx.ASGITransport(app=app)
@@ -119,7 +117,7 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
         raise ZeroDivisionError
 
     monkeypatch.setattr(DigitReader, "read_images", fail)
-    app = create_app(Settings())
+    app = create_app(ServiceSettings())
 
     async def ask():
         transport = httpx.ASGITransport(app=app)
@@ -200,34 +198,9 @@ def test_the_server_loads_neither_tensorflow_nor_keras():
     program = (
         "import sys\n"
         "from mnist_classifier.web.app import create_app\n"
-        "from mnist_classifier.web.settings import Settings\n"
-        "create_app(Settings()).openapi()\n"
+        "from mnist_classifier.web.settings import ServiceSettings\n"
+        "create_app(ServiceSettings()).openapi()\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"max_body": 0}, {"max_images": -1}, {"timeout": 0}, {"timeout": float("nan")}]
-)
-def test_settings_out_of_range(wrong):
-    with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .*; expected"):
-        Settings(**wrong)
-
-
-def test_images_are_judged_in_the_order_they_came(reader):
-    from mnist_classifier.web.judging import Judge
-
-    judge = Judge(reader, threads=1)
-    rng = np.random.default_rng(0)
-    groups = [rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (1, 300, 2, 1, 1)]
-
-    async def judge_all():
-        return await asyncio.gather(*(judge.judge(group) for group in groups))
-
-    for group, judged in zip(groups, asyncio.run(judge_all()), strict=True):
-        expected = reader.read_images(group)
-        assert judged.labels.tolist() == expected.labels.tolist()
-        assert np.abs(judged.probabilities - expected.probabilities).max() < 1e-5
-    judge.close()
