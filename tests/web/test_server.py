@@ -36,13 +36,24 @@ def answer_on(connection):
     return int(status.split()[1]), headers, json.loads(body)
 
 
+def connect_when_full(service):
+    """Return a connection to a worker that has as many requests in flight as it may."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        connection = service.connect()
+        connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        if answer_on(connection)[0] == 503:
+            return connection
+        connection.close()
+    pytest.fail("no worker is full")
+
+
 def test_more_requests_than_allowed_are_told_at_once_to_come_again(serve):
     service = serve("--max-in-flight", 2)
     slow = [service.connect() for _ in range(2)]
     for connection in slow:
         connection.sendall(HEAD)
-    while service.client.get("/readyz").status_code == 200:
-        time.sleep(0.01)
+    connect_when_full(service).close()
     refused = service.client.post("/v1/read", content=PICTURE, headers=PNG)
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
@@ -133,13 +144,13 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(serve, workers):
-    service = serve("--workers", workers)
+    service = serve("--workers", workers, "--max-in-flight", 1)
     service.client.get("/healthz")
     with service.connect() as connection:
         connection.sendall(HEAD)
-        time.sleep(0.3)  # until a worker has taken it
-        service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        with connect_when_full(service) as idle:  # to the worker that has taken the request
+            service.process.send_signal(signal.SIGTERM)
+            assert idle.recv(1) == b""  # the worker has begun to end
         connection.sendall(PICTURE)
         status, _, answer = answer_on(connection)
     assert (status, answer["text"]) == (200, "42")
