@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.read.digits import find_ink, find_marks, join_broken, lines_of
+from mnist_classifier.read.segmentation import find_ink, find_marks, group_lines, join_broken
 
 from .drawing import write
 
@@ -75,7 +75,7 @@ def test_plain_paper_has_no_marks(value):
 
 def test_reading_order():
     marks, _ = marks_of(write("123\n45"))
-    lines = lines_of(marks)
+    lines = group_lines(marks)
     assert [len(line) for line in lines] == [3, 2]
     for line in lines:
         assert [mark.box[0] for mark in line] == sorted(mark.box[0] for mark in line)
@@ -87,7 +87,7 @@ def test_a_sloping_line_is_one_line():
     slope = np.array([[1, 0, 0], [0.12, 1, -60]])
     height, width = picture.shape[:2]
     sloping = cv2.warpAffine(picture, slope, (width, height), borderValue=(255, 255, 255))
-    assert [len(line) for line in lines_of(marks_of(sloping)[0])] == [6]
+    assert [len(line) for line in group_lines(marks_of(sloping)[0])] == [6]
 
 
 def test_a_five_with_a_loose_bar_is_one_mark():
