@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mnist_classifier.learn.datasets import keras_cache, load_dataset
 
 from mnist_classifier.errors import DataError
 from mnist_classifier.idx import load_folder, read_idx
+from mnist_classifier.learn.data.sources import keras_cache, load_dataset
 from tests.conftest import FILES, idx_bytes, small_arrays, write_idx_folder
 
 

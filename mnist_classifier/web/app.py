@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
-from mnist_classifier import __version__
 from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.version import __version__
 from mnist_classifier.web import openapi, problems
 from mnist_classifier.web.api import PAGES, routes
 from mnist_classifier.web.batching import Batcher

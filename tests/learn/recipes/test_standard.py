@@ -24,7 +24,7 @@ def fit_plan(model, plan):
 
 
 def test_it_learns_and_records_every_epoch(trained):
-    model, training = trained(RECIPE)
+    _, training = trained(RECIPE)
     assert set(training.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert all(len(values) == training.epochs == 6 for values in training.history.values())
     assert training.history["val_accuracy"][-1] > 0.9
@@ -131,7 +131,7 @@ def test_averaged_weights_lag_behind_adams(splits, compiled):
     assert 0 < moved(10.0) < moved(None) / 2
 
 
-def test_the_last_sixth_of_the_epochs_is_deformed_as_the_finish_says():
+def test_the_last_sixth_of_the_epochs_is_deformed_as_the_final_deformation_says():
     recipe = replace(
         RECIPE, epochs=13, deformation=Deformation(), final_deformation=Deformation(rotation=1)
     )

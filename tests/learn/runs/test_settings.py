@@ -1,3 +1,4 @@
+import shlex
 from pathlib import Path
 
 import pytest
