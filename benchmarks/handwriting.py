@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,7 @@ from PIL import ImageFont
 from benchmarks.measure import machine, report, table
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import PictureError
+from mnist_classifier.learn.evaluation.intervals import wilson_interval
 
 # Of the fonts that matplotlib brings, some of those that training leaves out.
 UNSEEN_FONTS = ("DejaVuSansMono", "DejaVuSerif-Bold", "STIXGeneralItalic", "cmss10", "cmb10")
@@ -46,13 +46,6 @@ def edit_distance(a: str, b: str) -> int:
         for j, y in enumerate(b, 1):
             previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
     return row[-1]
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    z, p = 1.96, right / n
-    middle, half = p + z * z / 2 / n, z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n)
-    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def read_set(reader: DigitReader, folder: Path) -> tuple[dict, list]:
@@ -77,7 +70,7 @@ def read_set(reader: DigitReader, folder: Path) -> tuple[dict, list]:
         characters += len(truth)
         if reading.text != truth:
             mistakes.append((path, truth, reading))
-    low, high = wilson(right, n)
+    low, high = wilson_interval(right, n)
     seconds = time.perf_counter() - began
     row = {"set": folder.name, "n": n, "right": right, "share": right / n, "low": low,
            "high": high, "refused": refused, "digit_error_rate": errors / characters,
@@ -164,7 +157,7 @@ def mnist_rows(reader: DigitReader, folder: Path) -> list[dict]:
         labels = np.frombuffer(file.read(), np.uint8, offset=8)
     judged = reader.read_images(images)
     right = judged.labels == labels
-    low, high = wilson(int(right.sum()), len(labels))
+    low, high = wilson_interval(int(right.sum()), len(labels))
     rows = [{"set": "judged directly", "n": len(labels), "right": int(right.sum()),
              "share": float(right.mean()), "low": low, "high": high,
              "refused": int((~judged.accepted).sum()),
@@ -172,7 +165,7 @@ def mnist_rows(reader: DigitReader, folder: Path) -> list[dict]:
     readings = [reader.read(image) for image in images]
     texts = np.array([reading.text for reading in readings])
     count = int((texts == labels.astype(str)).sum())
-    low, high = wilson(count, len(labels))
+    low, high = wilson_interval(count, len(labels))
     rows.append({"set": "read as pictures", "n": len(labels), "right": count,
                  "share": count / len(labels), "low": low, "high": high,
                  "refused": sum(r.refused is not None for r in readings)})  # fmt: skip

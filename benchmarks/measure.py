@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from mnist_classifier.learn.runs import processor
+from mnist_classifier.learn.runs.environment import processor
 
 
 def machine(*packages: str) -> dict[str, str | int]:

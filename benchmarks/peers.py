@@ -15,11 +15,12 @@ from keras import layers
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from mnist_classifier.learn import catalogue, evaluation
-from mnist_classifier.learn.datasets import Part, Splits, Targets, one_hot
-from mnist_classifier.learn.epochs import in_batches, shuffled
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.data.dataset import Split, Splits, one_hot
+from mnist_classifier.learn.networks.inspection import multiply_adds, predict
+from mnist_classifier.learn.recipes import registry
+from mnist_classifier.learn.training.batches import in_batches, shuffled
 
-Floats = npt.NDArray[np.float32]
 ENOUGH = 0.99  # of the test images
 PIXEL_MEAN, PIXEL_DEVIATION = np.float32(0.1307), np.float32(0.3081)  # of MNIST's training images
 
@@ -140,7 +141,7 @@ def train_mnist_fast(splits: Splits, seed: int) -> Fitted:
     )
     model.fit(**in_batches(x, y, shuffled(len(x), seed, 0), 256), shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
-    test = Part((splits.test.x - PIXEL_MEAN) / PIXEL_DEVIATION, splits.test.labels)
+    test = Split((splits.test.x - PIXEL_MEAN) / PIXEL_DEVIATION, splits.test.labels)
     return _judged(model, replace(splits, test=test), seconds, len(x))
 
 
@@ -177,13 +178,12 @@ def ours(name: str) -> Contender:
 
     def train(splits: Splits, seed: int) -> Fitted:
         keras.utils.set_random_seed(seed)
-        recipe = catalogue.BY_NAME[name].adapted(len(splits.train), None, None)
-        ways = catalogue.ways(recipe)
-        targets = Targets(one_hot(splits.train.labels), one_hot(splits.validation.labels))
+        recipe = registry.load(name).scaled(len(splits.train))
+        encoded = splits.one_hot()
         began = time.perf_counter()
-        model = ways.build(recipe)
-        ways.compile_model(model, recipe, len(splits.train))
-        training = ways.fit(model, recipe, splits, targets)
+        model = recipe.build()
+        recipe.compile(model, len(splits.train))
+        training = recipe.fit(model, encoded, seed)
         seconds = time.perf_counter() - began
         return _judged(model, splits, seconds, training.epochs * len(splits.train))
 
@@ -227,7 +227,7 @@ class _OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
 class _Clock(keras.callbacks.Callback):  # type: ignore[misc]
     """Counts seconds, but not those in which it looks at the test images after each epoch."""
 
-    def __init__(self, test: Part) -> None:
+    def __init__(self, test: Split) -> None:
         super().__init__()
         self._test = test
         self._began = time.perf_counter()
@@ -255,8 +255,8 @@ def _as_pytorch(inputs: int) -> dict[str, keras.initializers.Initializer]:
     }
 
 
-def _pictures(part: Part) -> Floats:
-    return part.x.reshape(-1, 28, 28, 1)
+def _pictures(split: Split) -> Floats:
+    return split.x.reshape(-1, 28, 28, 1)
 
 
 def _together(splits: Splits) -> tuple[Floats, npt.NDArray[np.integer[Any]]]:
@@ -266,13 +266,13 @@ def _together(splits: Splits) -> tuple[Floats, npt.NDArray[np.integer[Any]]]:
     )
 
 
-def _accuracy(model: keras.Model, part: Part) -> float:
-    x = part.x.reshape(-1, *model.input_shape[1:])
-    return float(np.mean(evaluation.predict(model, x).argmax(axis=1) == part.labels))
+def _accuracy(model: keras.Model, split: Split) -> float:
+    x = split.x.reshape(-1, *model.input_shape[1:])
+    return float(np.mean(predict(model, x).argmax(axis=1) == split.labels))
 
 
 def _judged(
     model: keras.Model, splits: Splits, seconds: float, images: int, enough: float | None = None
 ) -> Fitted:
-    work = 3.0 * catalogue.multiply_adds(model) * images
+    work = 3.0 * multiply_adds(model) * images
     return Fitted(seconds, _accuracy(model, splits.test), work, enough)

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -60,18 +60,6 @@ def photo_of_digits(images: np.ndarray, generator: np.random.Generator) -> bytes
     return cv2.imencode(".jpg", colour, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def multiply_adds(model: Any) -> int:
-    """Count the multiplications for one image."""
-    total = 0
-    for layer in model.layers:
-        kernel = getattr(layer, "kernel", None)
-        if kernel is not None:
-            shape = layer.output.shape
-            places = int(np.prod(shape[1:-1])) if len(shape) > 2 else 1
-            total += int(np.prod(kernel.shape)) * places
-    return total
-
-
 def repeated(action: Callable[[], object], calls: int) -> Callable[[], None]:
     """Return a turn of many calls."""
 
@@ -91,9 +79,9 @@ def main(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
 
-    import mnist_classifier.learn.reader  # noqa: F401  registers its activation with Keras
-    from mnist_classifier.learn.datasets import load_sample
-    from mnist_classifier.learn.runs import Run
+    from mnist_classifier.learn.data.sources import load_sample
+    from mnist_classifier.learn.networks.inspection import multiply_adds
+    from mnist_classifier.learn.runs.run import Run
 
     cores = len(os.sched_getaffinity(0))
     model = Run(run).load_model()

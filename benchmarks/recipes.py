@@ -46,8 +46,11 @@ from benchmarks.measure import (
     table,
 )
 from benchmarks.peers import PEERS, Contender, Fitted, ours
-from mnist_classifier.learn import catalogue, memory, records
-from mnist_classifier.learn.datasets import Dataset, Splits, load_dataset, prepare
+from mnist_classifier.learn.data.dataset import Dataset, Splits, prepare
+from mnist_classifier.learn.data.sources import load_dataset
+from mnist_classifier.learn.networks.inspection import multiply_adds
+from mnist_classifier.learn.recipes.registry import RECIPES, load, recorded
+from mnist_classifier.learn.training import allocator
 
 # Of each recipe, the test accuracy that it is for, and what it faces; published figures are of
 # their authors' machines.
@@ -83,11 +86,11 @@ Results = list[dict[str, Any]]
 
 def contenders() -> dict[str, Contender]:
     """Return ours that take no longer than two minutes, then the peers."""
-    recorded = records.load()
+    records = recorded()
     short = [
         name
-        for name in catalogue.BY_NAME
-        if (series := recorded.get(name, {}).get("series"))
+        for name in RECIPES
+        if (series := records.get(name, {}).get("series"))
         and series["median_fit_seconds"] <= LONGEST
     ]
     return {**{name: ours(name) for name in short}, **PEERS}
@@ -97,14 +100,16 @@ def circumstances(name: str) -> dict[str, Any]:
     """Return what a training's line holds for: the machine and, of ours, the recipe as it is."""
     under: dict[str, Any] = dict(machine("keras", "tensorflow", "scikit-learn", "numpy"))
     under["process"] = "its own"
-    if name in catalogue.BY_NAME:
-        recipe = catalogue.BY_NAME[name]
-        under["recipe"] = {**recipe.as_json(), **catalogue.cost(recipe)}
+    if name in RECIPES:
+        recipe = load(name)
+        model = recipe.build()
+        cost = {"parameters": model.count_params(), "multiply_adds": multiply_adds(model)}
+        under["recipe"] = {**recipe.to_dict(), **cost}
     as_read_again: dict[str, Any] = json.loads(json.dumps(under))
     return as_read_again
 
 
-def part_of(dataset: Dataset, size: int, seed: int) -> Splits:
+def subset(dataset: Dataset, size: int, seed: int) -> Splits:
     """Split ``size`` of the training images, drawn by the seed, as the program splits them."""
     few = np.random.default_rng(seed).permutation(len(dataset.train_labels))[:size]
     images, labels = dataset.train_images[few], dataset.train_labels[few]
@@ -120,12 +125,12 @@ def read(data_dir: Path | None) -> Dataset:
 def own_process() -> ProcessPoolExecutor:
     """Return what runs a contender's trainings in one process, which keeps freed memory."""
     fresh = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, fresh, initializer=memory.keep_freed)
+    return ProcessPoolExecutor(1, fresh, initializer=allocator.keep_freed)
 
 
 def trained(name: str, data_dir: Path | None, images: int, seed: int) -> Fitted:
     """Train a contender on a part of the images."""
-    return contenders()[name](part_of(read(data_dir), images, seed), seed)
+    return contenders()[name](subset(read(data_dir), images, seed), seed)
 
 
 def planned(names: Sequence[str], size: int, seeds: int) -> list[tuple[str, int, int]]:
@@ -249,7 +254,7 @@ def recorded_series() -> dict[str, dict[str, Any]]:
     """Return the series of recipes that are too long to be trained here."""
     return {
         name: record["series"]
-        for name, record in records.load().items()
+        for name, record in recorded().items()
         if record["series"] and record["series"]["median_fit_seconds"] > LONGEST
     }
 
@@ -289,7 +294,7 @@ def standing_rows() -> list[list[str]]:
     """Return a table's rows: what each recipe's recorded series reached, and what it faces."""
     rows = []
     for name, (aim, faced) in FACED.items():
-        record = records.load()[name]
+        record = recorded()[name]
         series = record["series"]
         reached = ["not recorded", "–", "–", "–", "–"]
         if series:
@@ -327,9 +332,9 @@ def ratios(results: Results) -> dict[str, float]:
             theirs / mine[seed] for seed, theirs in seconds[peer].items() if seed in mine
         )
         for recipe, mine in seconds.items()
-        if recipe in catalogue.BY_NAME
+        if recipe in RECIPES
         for peer in seconds
-        if peer not in catalogue.BY_NAME
+        if peer not in RECIPES
     }
 
 

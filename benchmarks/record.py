@@ -1,9 +1,9 @@
 """What does each recipe cost, and what does it reach?
 
-Writes `mnist_classifier/learn/recorded.json`, which `mnist recipes` shows: of every recipe the
-weights and multiply-adds, counted from its layers; and of each series given, made by
+Writes `mnist_classifier/learn/recipes/recorded.json`, which `mnist recipes` shows: of every recipe
+the weights and multiply-adds, counted from its layers; and of each series given, made by
 `mnist train --recipe NAME --seeds N` on all of MNIST, accuracies, times and the machine. What was
-recorded of other recipes before stays.
+recorded of other recipes before stays. The README's table of results is written anew.
 
     python -m benchmarks.record [SERIES...]
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,11 +20,19 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from benchmarks.measure import mean_and_deviation, table
+from mnist_classifier.cli.recipes import duration
 from mnist_classifier.errors import MnistError, RunError
-from mnist_classifier.learn import answers, catalogue, records
-from mnist_classifier.learn.datasets import MNIST_SHA256
-from mnist_classifier.learn.runs import SERIES_FILE, Run
-from mnist_classifier.learn.settings import RECIPES
+from mnist_classifier.learn.data.dataset import MNIST_SHA256
+from mnist_classifier.learn.evaluation.predictions import FILE, Predictions
+from mnist_classifier.learn.networks.inspection import multiply_adds
+from mnist_classifier.learn.recipes import registry
+from mnist_classifier.learn.runs.run import SERIES_FILE, Run
+from mnist_classifier.learn.runs.settings import with_present_names
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+MARKS = ("<!-- results: python -m benchmarks.record -->", "<!-- end of results -->")
 
 
 def recorded(path: Path) -> dict[str, Any]:
@@ -33,7 +42,7 @@ def recorded(path: Path) -> dict[str, Any]:
         RunError: It is unfinished, or was not trained on all of MNIST as the recipe is now, on
             one machine with the same versions.
     """
-    series = Run(path).load_json(SERIES_FILE)
+    series = with_present_names(Run(path).load_json(SERIES_FILE))
     name, results = series["recipe"]["name"], series["runs"]
     configs = [Run(path / f"seed-{row['seed']}").load_json("config.json") for row in results]
     for refused, came, expected in (
@@ -45,7 +54,7 @@ def recorded(path: Path) -> dict[str, Any]:
             "the recipe's own",
         ),
         (
-            series["recipe"] != json.loads(json.dumps(catalogue.BY_NAME[name].as_json())),
+            series["recipe"] != json.loads(json.dumps(registry.load(name).to_dict())),
             f"a recipe {name} that has changed since",
             "it as it is now",
         ),
@@ -64,7 +73,7 @@ def recorded(path: Path) -> dict[str, Any]:
         "fit_seconds": [row["fit_seconds"] for row in results],
         **series["summary"],
         "averaged_accuracy": averaged_accuracy(
-            [answers.Answers.load(path / f"seed-{row['seed']}" / answers.FILE) for row in results]
+            [Predictions.load(path / f"seed-{row['seed']}" / FILE) for row in results]
         ),
         "machine": versions.pop("machine"),
         "versions": versions,
@@ -72,7 +81,7 @@ def recorded(path: Path) -> dict[str, Any]:
     }
 
 
-def averaged_accuracy(networks: list[answers.Answers]) -> float:
+def averaged_accuracy(networks: list[Predictions]) -> float:
     """Return the share of test images that networks get right together.
 
     Args:
@@ -88,17 +97,39 @@ def main(
     ] = None,
 ) -> None:
     """Count what every recipe costs, and record what the series reached."""
-    before = records.load()
+    before = registry.recorded()
     found = {record["recipe"]["name"]: record for record in map(recorded, series or [])}
-    after = {
-        name: {
-            **catalogue.cost(catalogue.BY_NAME[name]),
+    after = {}
+    for name in registry.RECIPES:
+        model = registry.load(name).build()
+        after[name] = {
+            "parameters": model.count_params(),
+            "multiply_adds": multiply_adds(model),
             "series": found.get(name, before.get(name, {}).get("series")),
         }
-        for name in RECIPES
-    }
-    records.PATH.write_text(json.dumps(after, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    text = json.dumps(after, indent=2, ensure_ascii=False) + "\n"
+    registry.RECORDED.write_text(text, "utf-8")
+    readme = README.read_text("utf-8")
+    begin, end = (readme.index(mark) for mark in MARKS)
+    head = readme[: begin + len(MARKS[0])]
+    README.write_text(f"{head}\n\n{results(after)}\n\n{readme[end:]}", "utf-8")
     print(json.dumps(after, ensure_ascii=False))
+
+
+def results(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the README's table of what the recorded recipes reached."""
+    rows = [
+        [
+            f"`{name}`",
+            f"{record['parameters']:,}",
+            mean_and_deviation(record["series"]["test_accuracies"]),
+            f"{record['series']['worst_accuracy']:.2%} of {record['series']['finished']}",
+            duration(record["series"]["median_fit_seconds"]),
+        ]
+        for name, record in records.items()
+        if record["series"]
+    ]
+    return table(["recipe", "weights", "test accuracy", "worst seed", "time to fit"], rows)
 
 
 if __name__ == "__main__":

@@ -208,7 +208,7 @@ def main(
     for tool in ("hey", "chromium"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing; expected it in PATH: apt-get install {tool}")
-    from mnist_classifier.learn.datasets import load_sample
+    from mnist_classifier.learn.data.sources import load_sample
 
     pictures = load_sample().test_images[:1000]
     digit = cv2.imencode(".png", pictures[0])[1].tobytes()

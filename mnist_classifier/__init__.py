@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from mnist_classifier.read.reader import Digit, DigitReader, Judgement, Reading
+from mnist_classifier.version import __version__
 
-__all__ = ["Digit", "DigitReader", "Judgement", "Reading"]
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from mnist_classifier.read.model import Judgement
+    from mnist_classifier.read.reader import Digit, DigitReader, Reading
+
+__all__ = ["Digit", "DigitReader", "Judgement", "Reading", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

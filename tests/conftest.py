@@ -37,7 +37,7 @@ def mnist_dir():
 @pytest.fixture(scope="session")
 def sample():
     pytest.importorskip("keras")
-    from mnist_classifier.learn.datasets import load_sample
+    from mnist_classifier.learn.data.sources import load_sample
 
     return load_sample()
 

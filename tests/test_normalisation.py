@@ -57,7 +57,7 @@ def test_without_ink_there_is_nothing():
 
 
 def test_mnist_stays_as_it_is(mnist_dir):
-    from mnist_classifier.learn.idx import load_folder
+    from mnist_classifier.idx import load_folder
 
     _, (images, _) = load_folder(mnist_dir)
     ink = images[:500].astype(np.float32) / 255

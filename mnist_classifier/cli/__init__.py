@@ -8,15 +8,16 @@ from typing import NoReturn
 
 import typer
 
-from mnist_classifier import __version__
+from mnist_classifier.cli import options
 from mnist_classifier.cli.compare import compare
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
 from mnist_classifier.cli.recipes import recipes
 from mnist_classifier.cli.serve import serve
-from mnist_classifier.cli.train import LearnDigits, train
+from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
+from mnist_classifier.version import __version__
 
 app = typer.Typer(
     name="mnist",
@@ -44,7 +45,9 @@ app.command()(serve)
 
 
 def main(
-    learn_digits: LearnDigits, arguments: Sequence[str] | None = None, program: str = "mnist"
+    learn_digits: options.LearnDigits,
+    arguments: Sequence[str] | None = None,
+    program: str = "mnist",
 ) -> NoReturn:
     """Run the command line and leave with its exit code.
 

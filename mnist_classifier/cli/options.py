@@ -8,15 +8,21 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
 from mnist_classifier.errors import MissingExtraError, SettingsError, require
 
+if TYPE_CHECKING:
+    from mnist_classifier.learn.runs.settings import Settings
+    from mnist_classifier.learn.screen import Screen
+
+LearnDigits: TypeAlias = "Callable[[Settings, Screen, bool], bool]"
+"""Learns digits as the settings say; returns whether Ctrl-C cut the training short."""
 BACKENDS = ("tensorflow", "jax", "torch")
 
 Dataset = Annotated[

@@ -153,7 +153,7 @@ def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
     from mnist_classifier.read.reader import Reading
 
     known = reading or Reading("", (), None)
-    outcome = {"picture": name, **known.as_json(), "error": error}
+    outcome = {"picture": name, **known.to_dict(), "error": error}
     typer.echo(json.dumps(outcome, ensure_ascii=False))
 
 

@@ -55,7 +55,7 @@ def recipes(
                 for kind in ("parameters", "multiply_adds")
             ),
             _accuracy(series) if series else NOT_RECORDED,
-            _duration(series["median_fit_seconds"]) if series else NOT_RECORDED,
+            duration(series["median_fit_seconds"]) if series else NOT_RECORDED,
         )
     console = Console(highlight=False, markup=False)
     console.print(table)
@@ -82,7 +82,7 @@ def _machine(series: dict[str, Any]) -> str:
     return f"{series['machine']}; Keras {versions['keras']} on {backend} {versions[backend]}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Say a time in the unit that a person would."""
     if seconds < 100:
         return f"{seconds:.1f} s"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from mnist_classifier.cli.train import LearnDigits
+    from mnist_classifier.cli.options import LearnDigits
     from mnist_classifier.learn.runs.settings import Settings
     from mnist_classifier.learn.screen import Screen
 

@@ -53,9 +53,9 @@ def serve(
     from mnist_classifier.read.model import Model
     from mnist_classifier.web.server import listen
     from mnist_classifier.web.server import serve as run
-    from mnist_classifier.web.settings import Settings
+    from mnist_classifier.web.settings import ServiceSettings
 
-    settings = Settings(
+    settings = ServiceSettings(
         model,
         threshold,
         data_dir,

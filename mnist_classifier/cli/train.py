@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,10 +15,6 @@ from mnist_classifier.errors import SettingsError
 
 if TYPE_CHECKING:
     from mnist_classifier.learn.runs.settings import Settings
-    from mnist_classifier.learn.screen import Screen
-
-LearnDigits: TypeAlias = "Callable[[Settings, Screen, bool], bool]"
-"""Learns digits as the settings say; returns whether Ctrl-C cut the training short."""
 
 
 def train(
@@ -92,7 +87,7 @@ def train(
     from mnist_classifier.cli.series import train_series
     from mnist_classifier.learn.screen import Screen
 
-    learn_digits: LearnDigits = context.obj
+    learn_digits: options.LearnDigits = context.obj
     signal.signal(signal.SIGTERM, _interrupt)
     if seeds is not None:
         interrupted = train_series(learn_digits, settings, seeds, Console(), quiet)

@@ -1,4 +1,4 @@
-"""Draw what was read on a copy of the picture: boxes, digits, confidences."""
+"""Draw a reading on a copy of its picture: boxes, digits, confidences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -
 
     Args:
         picture: As for `DigitReader.read`.
-        reading: What `DigitReader.read` made of it.
+        reading: The result of `DigitReader.read`.
         max_pixels: As for `DigitReader`.
 
     Returns:
@@ -60,7 +60,7 @@ def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -
 
 
 def _has_neighbour(digit: Digit, reading: Reading, width: float) -> bool:
-    """Tell whether a text of a width in pixels above a digit would run into another digit."""
+    """Tell whether a text above a digit, of a width in pixels, would run into another digit."""
     x, y, _, height = digit.box
     return any(
         x < other.box[0] < x + 1.2 * width

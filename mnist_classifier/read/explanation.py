@@ -1,27 +1,24 @@
-"""Which ink speaks for a digit: occlusion (Zeiler and Fergus 2014)."""
+"""Saliency by occlusion (Zeiler and Fergus 2014): which ink speaks for a digit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_classifier.normalisation import SIDE
-from mnist_classifier.read.model import Model
-
-Floats = npt.NDArray[np.float32]
+from mnist_classifier.read.model import Floats, Model
 
 _PATCH = 5
 
 
 def explain(model: Model, image: Floats, labels: Sequence[int]) -> Floats:
-    """Tell, for each pixel of ink, how much it speaks for each of some digits.
+    """Compute how much each pixel of ink speaks for each of some digits.
 
     The method is occlusion: "Visualizing and understanding convolutional networks", M. D. Zeiler
-    and R. Fergus, 2014, section 4.2. A patch of 5×5 pixels around a pixel of ink is turned into
-    paper; what a digit's log-odds lose by it, that pixel speaks for it. All the changed images
-    are judged in one batch.
+    and R. Fergus, 2014, section 4.2. The patch of 5×5 pixels around a pixel of ink becomes paper;
+    the pixel's saliency is the decrease of the digit's log-odds. All the changed images are one
+    batch.
 
     Args:
         model: The network.

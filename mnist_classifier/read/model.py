@@ -1,4 +1,4 @@
-"""The model file: an ONNX network with its card inside, loaded without running code from it."""
+"""The model: an ONNX network and its card in one file, and how it judges 28×28 images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.errors import ModelError
+from mnist_classifier.errors import ModelError, PictureError
+from mnist_classifier.normalisation import SIDE
+
+Floats = npt.NDArray[np.float32]
 
 CARD_KEY = "mnist_classifier.card"
 CLASSES = 10
@@ -32,14 +35,31 @@ class Refusal:
     """When an image is refused as no digit."""
 
     measure: str
-    """``"digit_probability"``: the network learned what is no digit, as an eleventh class with
-    logit 0; ``"confidence"``: it did not, and the largest probability has to do."""
+    """What is the score of an image. ``"digit_probability"``: the probability of being a digit,
+    for a network that learned an eleventh class, "no digit", whose logit is always 0.
+    ``"confidence"``: the largest probability, for a network that did not."""
     threshold: float
-    """Images that measure below are refused; in [0, 1]."""
+    """The rejection threshold, in [0, 1]: an image that scores below is refused."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The network's answers for n images."""
+
+    labels: npt.NDArray[np.int64]
+    """Shape ``(n,)``, 0 to 9: the most probable digit, also where the image was refused."""
+    probabilities: Floats
+    """Shape ``(n, 10)``, in [0, 1], rows sum to 1."""
+    confidences: Floats
+    """Shape ``(n,)``: the labels' probabilities."""
+    accepted: npt.NDArray[np.bool_]
+    """Shape ``(n,)``: False where the image was refused as no digit."""
+    scores: Floats
+    """Shape ``(n,)``, in [0, 1]: the score that is compared with the rejection threshold."""
 
 
 class Model:
-    """A network that turns images into logits; safe to use from several threads."""
+    """A network that classifies 28×28 images; safe to use from several threads."""
 
     def __init__(self, path: str | Path | None = None, threads: int | None = None) -> None:
         """Load a model.
@@ -52,12 +72,12 @@ class Model:
             ModelError: The file is missing, damaged, or another network.
         """
         name, content = _read(path)
-        # The key of ONNX's external data. ONNX Runtime would look for them in the working folder.
+        # ONNX's key for external data. ONNX Runtime would load them from the working folder.
         if b"location" in content:
             raise ModelError(f"{name}: names data outside itself; {_EXPECTED}")
         self._threads = threads or os.cpu_count() or 1
-        # Few images share out each operation among the threads. Many are shared out in chunks
-        # that fit a core's cache: quicker then, for no thread waits for another.
+        # A small batch runs on all threads, which share each operation. A large batch is cut into
+        # chunks that fit a core's cache, one a thread: no thread waits for another.
         self._few = _session(content, name, self._threads)
         self._many = self._few if self._threads == 1 else _session(content, name, 1)
         self._check_shapes(name)
@@ -69,7 +89,7 @@ class Model:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{name}: its card lacks {error}; {_EXPECTED}") from error
 
-    def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def logits(self, images: Floats) -> Floats:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""
         if len(images) == 0:
             return np.empty((0, CLASSES), np.float32)
@@ -78,6 +98,30 @@ class Model:
         chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
         with ThreadPoolExecutor(self._threads) as pool:
             return np.concatenate(list(pool.map(partial(_run, self._many), chunks)))
+
+    def judge(self, images: Floats, threshold: float) -> Judgement:
+        """Classify images, and refuse those that are no digit.
+
+        Args:
+            images: Shape ``(n, 28, 28)``, in [0, 1], light on dark.
+            threshold: The rejection threshold, in [0, 1].
+        """
+        logits = self.logits(images)
+        if not len(logits):
+            empty = np.empty(0, np.float32)
+            return Judgement(empty.astype(np.int64), logits, empty, empty > 0, empty)
+        peak = logits.max(axis=1, keepdims=True)
+        below = logits - peak
+        scaled = np.exp(below / self.temperature)
+        total = scaled.sum(axis=1, keepdims=True)
+        confidences = 1 / total[:, 0]  # of the peak, whose scaled value is 1
+        scores = confidences
+        if self.refusal.measure == "digit_probability":
+            # The sigmoid of the logits' log-sum-exp, written without overflow.
+            digit = np.exp(below).sum(axis=1)
+            scores = digit / (digit + np.exp(np.minimum(-peak[:, 0], 60)))
+        labels = logits.argmax(axis=1)
+        return Judgement(labels, scaled / total, confidences, scores >= threshold, scores)
 
     def _check_shapes(self, name: str) -> None:
         inputs, outputs = self._few.get_inputs(), self._few.get_outputs()
@@ -96,21 +140,45 @@ class Model:
             raise ModelError(f"{name}: another network: {', '.join(found)}; {_EXPECTED}")
 
 
+def checked_images(images: npt.NDArray[np.generic]) -> Floats:
+    """Return images ``(n, 28, 28)``, uint8 or floats, as floats in [0, 1].
+
+    Raises:
+        PictureError: The array's shape, type or values are others.
+    """
+    if not isinstance(images, np.ndarray) or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+        got = f"shape {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+        raise PictureError(f"got {got}; expected an array of shape (n, 28, 28)")
+    if images.dtype == np.uint8:
+        scaled: Floats = images.astype(np.float32) / np.float32(255)
+        return scaled
+    if images.dtype.kind != "f":
+        raise PictureError(
+            f"got values of type {images.dtype}; expected uint8 in [0, 255] or floats in [0, 1]"
+        )
+    if images.size and not (float(images.min()) >= 0 and float(images.max()) <= 1):
+        raise PictureError(
+            f"got values from {float(images.min()):g} to {float(images.max()):g}; "
+            "expected floats in [0, 1], light on dark, without NaN"
+        )
+    return np.ascontiguousarray(images, np.float32)
+
+
 def _session(content: bytes, name: str, threads: int) -> Any:
-    """Open a network with so many threads in each operation."""
+    """Open a network that runs each operation on so many threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what is wrong, the exception says
+    options.log_severity_level = 4  # the exception says what is wrong
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own exceptions share no base but this
         raise ModelError(f"{name}: damaged, or no ONNX file; {_EXPECTED}") from error
 
 
-def _run(session: Any, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    logits: npt.NDArray[np.float32] = session.run(["logits"], {"images": images})[0]
+def _run(session: Any, images: Floats) -> Floats:
+    logits: Floats = session.run(["logits"], {"images": images})[0]
     return logits
 
 

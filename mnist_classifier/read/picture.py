@@ -1,4 +1,4 @@
-"""Bytes, a path or an array → one safe BGR picture, whatever the format."""
+"""Decoding: a path, bytes or an array → one BGR picture of 8 bits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 100_000_000
-"""Larger pictures are refused before they are decoded; 100 megapixels unless said otherwise."""
+"""Larger pictures are refused before they are decoded, unless another limit is given."""
 
 _MAX_BYTES = 256 * 1024 * 1024
-# A JPEG above this many pixels is decoded at half its size: its digits have pixels to spare.
+# A JPEG with more pixels is decoded at half its size, which is enough for its digits.
 _HALF_SIZE_ABOVE = 6_000_000
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
@@ -32,14 +32,14 @@ _ORIENTATION = 0x0112
 def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrImage, float]:
     """Decode a picture, or take an array as one.
 
-    Honours EXIF rotation, takes transparent pixels as paper, the first frame of an animation, and
-    brings 16-bit and floating-point values to 8 bits.
+    EXIF rotation is applied, transparent pixels become paper, an animation gives its first frame,
+    and 16-bit and floating-point values become 8-bit.
 
     Args:
         picture: A path, the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, or an array: shape
             ``(height, width)`` grey, ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA;
             uint8 in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
-        max_pixels: More pixels than that are refused, by the file's header, before decoding.
+        max_pixels: A file whose header states more pixels is refused before decoding.
 
     Returns:
         The picture, shape ``(height, width, 3)``, uint8, BGR; and its scale: how many pixels of
@@ -99,10 +99,10 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
 
 
 def _size_from_header(content: bytes, name: str) -> tuple[int, int]:
-    """Return width and height as the file's first bytes state them; nothing is decoded."""
+    """Return width and height from the file's header, without decoding."""
     try:
         width, height = imagesize.get(io.BytesIO(content))
-    except Exception as error:  # whatever its parser meets in damaged bytes
+    except Exception as error:  # damaged bytes make its parser raise many kinds
         raise _not_a_picture(name) from error
     if not (isinstance(width, int) and isinstance(height, int)) or width < 1 or height < 1:
         raise _not_a_picture(name)
@@ -135,13 +135,13 @@ def _exif_orientation(content: bytes) -> int:
                 )
                 if tag == _ORIENTATION:
                     return int(value) if 1 <= value <= 8 else 1
-        except struct.error:  # cut short: as good as none
+        except struct.error:  # the block is cut short
             return 1
     return 1
 
 
 def _turn_upright(picture: npt.NDArray[np.generic], orientation: int) -> npt.NDArray[np.generic]:
-    """Honour EXIF's orientation, which OpenCV does not where it keeps the alpha channel."""
+    """Apply EXIF's orientation; OpenCV does not where it keeps the alpha channel."""
     if orientation in (2, 4, 5, 7):
         picture = picture[:, ::-1]
     turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[orientation]
@@ -200,11 +200,11 @@ def _to_bgr(values: BgrImage, *, rgb: bool) -> BgrImage:
 
 
 def _lay_on_paper(values: BgrImage) -> BgrImage:
-    """Replace what is transparent by paper.
+    """Blend transparent pixels with a paper colour.
 
-    Where most of the picture is opaque, that is paper with ink on it, and the transparent rest
-    becomes more of it. Where most is transparent, the ink alone is opaque, and the paper is
-    white under dark ink and black under light ink.
+    A mostly opaque picture shows paper and ink: the paper's colour is the median of its opaque
+    pixels. In a mostly transparent picture only the ink is opaque: the paper is white under dark
+    ink and black under light ink.
     """
     colour, alpha = values[:, :, :3], values[:, :, 3]
     opaque = alpha > 127

@@ -14,23 +14,34 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
 from mnist_classifier.read.explanation import explain
+from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.web import bodies, openapi
+from mnist_classifier.web.batching import Batcher, Images
 from mnist_classifier.web.edge import InFlight
 from mnist_classifier.web.gallery import gallery
-from mnist_classifier.web.judging import Images, Judge
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.problems import ProblemError
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 
 PAGES = Path(__file__).with_name("static")
 
 Result = TypeVar("Result")
 
 
-def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metrics) -> APIRouter:
+def routes(
+    settings: ServiceSettings, batcher: Batcher, in_flight: InFlight, metrics: Metrics
+) -> APIRouter:
     """Return the routes of a service."""
     router = APIRouter()
-    card = judge.reader.model.card
+    _add_reading(router, settings, batcher)
+    _add_monitoring(router, in_flight, metrics)
+    for path, file in (("/", "index.html"), ("/docs", "docs.html")):
+        router.add_api_route(path, _page(PAGES / file), include_in_schema=False)
+    return router
+
+
+def _add_reading(router: APIRouter, settings: ServiceSettings, batcher: Batcher) -> None:
+    card = batcher.reader.model.card
 
     async def in_time(answer: Awaitable[Result]) -> Result:
         try:
@@ -45,8 +56,8 @@ def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metri
         images: Annotated[bool, Query(description="Add to each digit the image judged.")] = False,
     ) -> Response:
         picture, name = await bodies.read_picture(request, settings)
-        reading = await in_time(judge.read(picture))
-        answer = {"picture": name, **reading.as_json(), "error": None}
+        reading = await in_time(batcher.read(picture))
+        answer = {"picture": name, **reading.to_dict(), "error": None}
         if images:
             for fields, digit in zip(answer["digits"], reading.digits, strict=True):
                 fields["image"] = _base64(np.round(digit.image * 255).astype(np.uint8))
@@ -58,7 +69,7 @@ def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metri
         probabilities: Annotated[bool, Query(description="Add all ten of each image.")] = False,
     ) -> Response:
         images = await bodies.read_images(request, settings)
-        judged = await in_time(judge.judge(images))
+        judged = await in_time(batcher.read_images(images))
         answer = {
             "labels": judged.labels.tolist(),
             "confidences": _rounded(judged.confidences),
@@ -73,12 +84,14 @@ def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metri
         images = await bodies.read_images(request, settings)
         if len(images) != 1:
             raise ProblemError(422, f"got {len(images)} images; expected one, of 784 bytes")
-        return _json(await in_time(judge.run(lambda: _explained(judge, images))))
+        return _json(await in_time(batcher.run(lambda: _explained(batcher.reader, images))))
 
     @router.get("/v1/gallery", **openapi.GALLERY)
     async def show_gallery() -> Response:
-        return _json(await in_time(judge.run(lambda: gallery(card, settings.data_dir))))
+        return _json(await in_time(batcher.run(lambda: gallery(card, settings.data_dir))))
 
+
+def _add_monitoring(router: APIRouter, in_flight: InFlight, metrics: Metrics) -> None:
     @router.get("/healthz", **openapi.HEALTH)
     async def healthz() -> Response:
         return _json({"status": "ok"})
@@ -93,10 +106,6 @@ def routes(settings: Settings, judge: Judge, in_flight: InFlight, metrics: Metri
     async def show_metrics() -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4")
 
-    for path, file in (("/", "index.html"), ("/docs", "docs.html")):
-        router.add_api_route(path, _page(PAGES / file), include_in_schema=False)
-    return router
-
 
 def _page(file: Path) -> Any:
     async def page() -> FileResponse:
@@ -105,10 +114,10 @@ def _page(file: Path) -> Any:
     return page
 
 
-def _explained(judge: Judge, images: Images) -> dict[str, Any]:
-    judged = judge.reader.read_images(images)
+def _explained(reader: DigitReader, images: Images) -> dict[str, Any]:
+    judged = reader.read_images(images)
     labels = np.argsort(judged.probabilities[0])[::-1][:2].tolist()
-    evidence = explain(judge.reader.model, images[0].astype(np.float32) / 255, labels)
+    evidence = explain(reader.model, images[0].astype(np.float32) / 255, labels)
     return {
         "method": "occlusion, 5×5 pixels (Zeiler and Fergus 2014)",
         "unit": "log-odds, in nats",

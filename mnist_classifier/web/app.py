@@ -9,17 +9,17 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
-from mnist_classifier import __version__
 from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.version import __version__
 from mnist_classifier.web import openapi, problems
 from mnist_classifier.web.api import PAGES, routes
+from mnist_classifier.web.batching import Batcher
 from mnist_classifier.web.edge import Edge, InFlight
-from mnist_classifier.web.judging import Judge
 from mnist_classifier.web.metrics import Metrics
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: ServiceSettings) -> FastAPI:
     """Make the ASGI application of one worker.
 
     Args:
@@ -35,13 +35,13 @@ def create_app(settings: Settings) -> FastAPI:
         max_pixels=settings.max_pixels,
         threads=settings.threads,
     )
-    judge = Judge(reader, settings.threads)
+    batcher = Batcher(reader, settings.threads)
     in_flight, metrics = InFlight(settings.max_in_flight), Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        judge.close()
+        batcher.close()
 
     app = FastAPI(
         title="MNIST classifier",
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    router = routes(settings, judge, in_flight, metrics)
+    router = routes(settings, batcher, in_flight, metrics)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)

@@ -1,10 +1,10 @@
-"""What a request brings: a picture, or many 28×28 images; bounded in bytes and in time."""
+"""Request bodies: a picture, or many 28×28 images; limited in bytes and in time."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import anyio
 import numpy as np
@@ -13,35 +13,28 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from mnist_classifier.normalisation import SIDE
-from mnist_classifier.web.judging import Images
+from mnist_classifier.web.batching import Images
 from mnist_classifier.web.problems import ProblemError
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 
 BYTES = "application/octet-stream"
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
-PICTURES = (
-    "image/png",
-    "image/jpeg",
-    "image/webp",
-    "image/bmp",
-    "image/gif",
-    "image/tiff",
-)
+PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff")
 _PIXELS = SIDE * SIDE
 
 
 class _InMemory(MultiPartParser):
-    """Starlette's parser, which otherwise writes large files to the disk."""
+    """Starlette's parser, without its temporary files for large uploads."""
 
     spool_max_size = 2**62
 
 
-async def read_picture(request: Request, settings: Settings) -> tuple[bytes, str | None]:
+async def read_picture(request: Request, settings: ServiceSettings) -> tuple[bytes, str | None]:
     """Return a picture file's bytes, and its name if it came in a form.
 
     Raises:
-        ProblemError: Something else came.
+        ProblemError: The body is something else.
     """
     kind = _kind(request)
     if kind == MULTIPART:
@@ -55,11 +48,11 @@ async def read_picture(request: Request, settings: Settings) -> tuple[bytes, str
     )
 
 
-async def read_images(request: Request, settings: Settings) -> Images:
+async def read_images(request: Request, settings: ServiceSettings) -> Images:
     """Return images, shape ``(n, 28, 28)``.
 
     Raises:
-        ProblemError: Something else came, or too many.
+        ProblemError: The body is something else, or has too many images.
     """
     kind = _kind(request)
     if kind not in (BYTES, JSON):
@@ -91,8 +84,8 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-async def _read_body(request: Request, settings: Settings) -> bytes:
-    """Collect the body, no more bytes and no longer than is allowed."""
+async def _read_body(request: Request, settings: ServiceSettings) -> bytes:
+    """Return the body, within the limits of bytes and seconds."""
     stated = request.headers.get("content-length", "0")
     if stated.isdecimal() and int(stated) > settings.max_body:
         raise _too_large(f"{int(stated):,}", settings)
@@ -116,7 +109,7 @@ async def _read_body(request: Request, settings: Settings) -> bytes:
     return bytes(body)
 
 
-def _too_large(got: str, settings: Settings) -> ProblemError:
+def _too_large(got: str, settings: ServiceSettings) -> ProblemError:
     return ProblemError(
         413,
         f"got {got} bytes; expected at most {settings.max_body:,}: make the picture smaller, or "
@@ -125,12 +118,12 @@ def _too_large(got: str, settings: Settings) -> ProblemError:
 
 
 async def _picture_of_form(request: Request, body: bytes) -> tuple[bytes, str | None]:
-    async def stream() -> AsyncIterator[bytes]:
+    async def stream() -> AsyncGenerator[bytes]:
         yield body
 
     expected = "expected multipart/form-data with one file, the picture"
     try:
-        form = await _InMemory(request.headers, stream(), max_files=1, max_fields=10).parse()  # type: ignore[arg-type]
+        form = await _InMemory(request.headers, stream(), max_files=1, max_fields=10).parse()
     except (MultiPartException, ValueError, KeyError, LookupError) as error:
         raise ProblemError(400, f"the form is malformed ({error}); {expected}") from error
     try:

@@ -1,4 +1,4 @@
-"""What every request passes: the bound on requests in flight, metrics, headers."""
+"""Middleware for every request: the limit on requests in flight, metrics, headers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_BOUNDED = "/v1/"
+_LIMITED = "/v1/"
 
 
 class InFlight:
-    """How many requests are being answered, and how many may be."""
+    """The number of requests in flight, and its limit."""
 
     def __init__(self, most: int) -> None:
         self.most, self.now = most, 0
 
     @property
     def full(self) -> bool:
-        """Whether another request would be one too many."""
+        """Whether the limit is reached."""
         return self.now >= self.most
 
 
@@ -48,7 +48,7 @@ class Edge:
             app: The application.
             in_flight: Counts the requests below ``/v1/``.
             metrics: Counts all.
-            paths: The paths that metrics tell apart; others are one.
+            paths: The paths that metrics count one by one; all others count as ``other``.
         """
         self._app, self._in_flight, self._metrics, self._paths = app, in_flight, metrics, paths
 
@@ -81,7 +81,7 @@ class Edge:
             self._metrics.count(scope["method"], path, status, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["path"].startswith(_BOUNDED):
+        if not scope["path"].startswith(_LIMITED):
             await self._app(scope, receive, send)
             return
         if self._in_flight.full:

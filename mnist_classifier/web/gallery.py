@@ -1,4 +1,4 @@
-"""The network's worst mistakes and its confusions on MNIST's test set, from its card."""
+"""The network's confusion matrix and worst mistakes on MNIST's test set, from its card."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _FROM_CARD = ("test_size", "test_accuracy", "test_accuracy_interval", "confusion
 
 
 def gallery(card: dict[str, Any], data_dir: Path | None) -> dict[str, Any]:
-    """Return what the card knows of the test set; None for what it lacks.
+    """Return the card's facts about the test set; None for those it lacks.
 
     Args:
         card: A model's card.
-        data_dir: A folder with MNIST's files, whose images are shown; without it, or where they
-            are not the images that the card speaks of, mistakes have no images.
+        data_dir: A folder with MNIST's files, for the images of the mistakes. A mistake has no
+            image without the folder, or if its test set is not the card's.
 
     Raises:
-        DataError: The folder is no such folder.
+        DataError: The folder does not hold MNIST's files.
     """
     mistakes = [dict(mistake, image=None) for mistake in card.get("mistakes", ())]
     if data_dir is not None and mistakes:

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder in which several workers keep their numbers; Prometheus's client reads it."""
+"""The variable that names the folder of several workers' metrics, for Prometheus's client."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 
 
 class Metrics:
-    """The numbers of one worker, which are printed together with those of the others."""
+    """The metrics of one worker; `text` adds those of the others."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -47,9 +47,9 @@ class Metrics:
         self._seconds.labels(path).observe(seconds)
 
     def text(self) -> bytes:
-        """Return all numbers, of all workers, in Prometheus's text format."""
+        """Return the metrics of all workers in Prometheus's text format."""
         registry = self._registry
         if SHARED in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # has no annotations
         return generate_latest(registry)

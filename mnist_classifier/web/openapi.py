@@ -1,4 +1,4 @@
-"""What the service's OpenAPI document says of its routes."""
+"""The routes' descriptions and schemas for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ _GALLERY = _object(
 
 
 def _example(count: int) -> dict[str, str]:
-    """Return a request's JSON: a one, and images of nothing at all."""
+    """Return a request's JSON: an image of a one, and blank images."""
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     images[0, 4:24, 13:16] = 255
     return {"images": base64.b64encode(images.tobytes()).decode()}
@@ -155,17 +155,17 @@ def _route(
     return route
 
 
-def _as_json(schema: dict[str, Any]) -> dict[str, Any]:
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {JSON: {"schema": schema}}
 
 
-_IMAGES_AS_JSON = {
+_IMAGES_IN_JSON = {
     "schema": _object({"images": {**_IMAGE, "description": "n × 784 bytes in base64"}})
 }
 
 READ = _route(
     "Read the digits in a picture",
-    _as_json(_READING),
+    _json(_READING),
     {
         **dict.fromkeys((*PICTURES, BYTES), _BINARY),
         MULTIPART: {
@@ -183,11 +183,8 @@ READ = _route(
 )
 READ_IMAGES = _route(
     "Judge many images that look like MNIST's",
-    _as_json(_JUDGEMENTS),
-    {
-        BYTES: _BINARY,
-        JSON: {**_IMAGES_AS_JSON, "example": _example(2)},
-    },
+    _json(_JUDGEMENTS),
+    {BYTES: _BINARY, JSON: {**_IMAGES_IN_JSON, "example": _example(2)}},
     tuple(_PROBLEMS),
     "The body is n × 784 bytes: 28×28 an image, row by row, 0 paper to 255 ink.\n\n"
     "    curl --data-binary @images.bin -H 'Content-Type: application/octet-stream' "
@@ -195,16 +192,13 @@ READ_IMAGES = _route(
 )
 EXPLAIN = _route(
     "Tell which ink speaks for a digit",
-    _as_json(_EXPLANATION),
-    {
-        BYTES: _BINARY,
-        JSON: {**_IMAGES_AS_JSON, "example": _example(1)},
-    },
+    _json(_EXPLANATION),
+    {BYTES: _BINARY, JSON: {**_IMAGES_IN_JSON, "example": _example(1)}},
     tuple(_PROBLEMS),
     "One image of 784 bytes. The method is occlusion (Zeiler and Fergus 2014).",
 )
-GALLERY = _route("The network's mistakes on MNIST's test set", _as_json(_GALLERY), problems=(503,))
-_STATUS = _as_json(_object({"status": _TEXT}))
+GALLERY = _route("The network's mistakes on MNIST's test set", _json(_GALLERY), problems=(503,))
+_STATUS = _json(_object({"status": _TEXT}))
 HEALTH = _route("The service lives", _STATUS)
 READY = _route("The service takes requests", _STATUS, problems=(503,))
 METRICS = _route("Numbers for Prometheus", {"text/plain": {"schema": _TEXT}})

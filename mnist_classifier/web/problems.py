@@ -1,4 +1,4 @@
-"""Every error in one shape: problem details for HTTP (RFC 9457)."""
+"""Errors as problem documents: problem details for HTTP (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """A request that cannot be answered: its status and why, in one line."""
+    """A request that cannot be answered: the HTTP status, and the reason in one line."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -26,20 +26,20 @@ class ProblemError(Exception):
 
 
 def document(status: int, detail: str) -> bytes:
-    """Return the JSON that describes a problem."""
+    """Return a problem document."""
     title = HTTPStatus(status).phrase
     fields = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the answer that describes a problem; a 503 says when to come again."""
+    """Return a response with a problem document; a 503 has Retry-After."""
     headers = {**(headers or {}), **({"Retry-After": "1"} if status == 503 else {})}
     return Response(document(status, detail), status, headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Have every error of an application answered in this shape."""
+    """Make an application answer every error with a problem document."""
 
     @app.exception_handler(ProblemError)
     async def _problem(_: Request, error: ProblemError) -> Response:

@@ -15,14 +15,14 @@ from uvicorn import Config, Server
 from uvicorn.supervisors import Multiprocess
 
 from mnist_classifier.errors import SettingsError
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Open the socket on which the server listens.
 
     Raises:
-        SettingsError: The address cannot be had.
+        SettingsError: The address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -35,11 +35,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
+def serve(settings: ServiceSettings, listener: socket.socket, workers: int) -> None:
     """Answer requests until a signal ends the server, then finish those in flight.
 
     Args:
-        settings: What each worker is asked to do.
+        settings: The settings of each worker.
         listener: From `listen`.
         workers: Processes.
     """
@@ -53,8 +53,8 @@ def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
             stack.close()
             os._exit(0)
 
-        # Before uvicorn serves, nothing is in flight, and an exception could come up in the middle
-        # of an import. When it has served, it raises again the signal that stopped it.
+        # Before uvicorn serves, nothing is in flight, and an exception could interrupt an import.
+        # After it served, it raises again the signal that stopped it.
         signal.signal(signal.SIGTERM, leave)
         config = _config(settings, workers)
         if workers > 1:
@@ -63,7 +63,7 @@ def serve(settings: Settings, listener: socket.socket, workers: int) -> None:
             Server(config).run(sockets=[listener])
 
 
-def _config(settings: Settings, workers: int) -> Config:
+def _config(settings: ServiceSettings, workers: int) -> Config:
     from mnist_classifier.web.connections import BoundedProtocol
 
     protocol: Any = partial(BoundedProtocol, seconds=settings.timeout)
@@ -81,9 +81,9 @@ def _config(settings: Settings, workers: int) -> Config:
     )
 
 
-def _application(settings: Settings) -> Any:
+def _application(settings: ServiceSettings) -> Any:
     from mnist_classifier.web.app import create_app
 
-    # A bad request is the client's affair: it is answered, counted, and not logged.
+    # A bad request is answered and counted, but not logged.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return create_app(settings)

@@ -1,4 +1,4 @@
-"""What a service is asked to do, and what it allows; checked."""
+"""The settings and limits of a service, checked."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _AT_LEAST_ONE = ("max_body", "max_pixels", "max_images", "max_in_flight", "threa
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """The settings of one service.
 
     Raises:
-        SettingsError: A limit is less than 1, or the time is none.
+        SettingsError: A limit is less than 1, or the timeout is not positive.
     """
 
     model: Path | None = None
     """A file made by ``mnist export``; the shipped model when None."""
     threshold: float | None = None
-    """What scores below is refused as no digit, in [0, 1]; the model's own when None."""
+    """The rejection threshold, in [0, 1]; the model's own when None."""
     data_dir: Path | None = None
     """A folder with MNIST's files, for the images of the gallery; none are shown when None."""
     max_body: int = 20_000_000
@@ -31,7 +31,7 @@ class Settings:
     max_images: int = 1000
     """The most 28×28 images of a request."""
     max_in_flight: int = 64
-    """The most requests that are answered at once by a worker; further ones get 503."""
+    """The most requests in flight in a worker; further ones get 503."""
     timeout: float = 15.0
     """Seconds for a request's headers to arrive, for its body, and for its answer."""
     threads: int = 1

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from mnist_classifier import __version__
-from mnist_classifier.cli import main
-from mnist_classifier.learn import records
-from mnist_classifier.learn.settings import RECIPES
+from mnist_classifier.learn.recipes import registry
+from mnist_classifier.learn.recipes.registry import RECIPES
+from mnist_images_classification import main
 from tests.conftest import ROOT
 
 
@@ -58,8 +58,6 @@ def test_version(capsys):
         (["train", "--colour"], "No such option: --colour"),
         (["train", "--output", "."], "exists already"),
         (["train", "--recipe", "cake"], "expected one of dnn,"),
-        (["train", "--show-augmentation"], "dnn deforms no image; expected one that does"),
-        (["train", "--show-augmentation", "--seeds", "2"], "nothing is trained"),
         (["train", "--dataset", "sample", "--seeds", "0"], "give another --seeds"),
         (["train", "--dataset", "sample", "--output", ".", "--seeds", "2"], "exists already"),
         (["evaluate", "nowhere"], "expected a run folder made by mnist train"),
@@ -81,7 +79,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_p
 def test_recipes_are_listed_within_80_columns_without_anything_heavy():
     listing = (
         "import sys\n"
-        "from mnist_classifier.cli import main\n"
+        "from mnist_images_classification import main\n"
         "try:\n"
         "    main(['recipes'])\n"
         "except SystemExit as left:\n"
@@ -108,7 +106,7 @@ def test_recipes_tell_what_was_recorded(capsys, monkeypatch, tmp_path):
     }
     record = {"parameters": 1234567, "multiply_adds": 7654321, "series": series}
     (tmp_path / "recorded.json").write_text(json.dumps({"dnn": record}))
-    monkeypatch.setattr(records, "PATH", tmp_path / "recorded.json")
+    monkeypatch.setattr(registry, "RECORDED", tmp_path / "recorded.json")
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run("recipes", capsys=capsys)
     assert code == 0
@@ -118,7 +116,7 @@ def test_recipes_tell_what_was_recorded(capsys, monkeypatch, tmp_path):
     assert out.count("–") == 4 * (len(RECIPES) - 1) + 1  # and what it means
     assert "–  not recorded" in out
     listed = json.loads(run("recipes", "--json", capsys=capsys)[1])
-    assert listed["dnn"] == {"what": RECIPES["dnn"], **record}
+    assert listed["dnn"] == {"what": RECIPES["dnn"].summary, **record}
     assert listed["reader"]["series"] is None
     assert list(listed) == list(RECIPES)
 
@@ -159,7 +157,7 @@ def test_a_missing_extra_is_one_line_that_helps(tmp_path):
 import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "tensorflow" else find(name, *rest)
-from mnist_classifier.cli import main
+from mnist_images_classification import main
 main(["train"])
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

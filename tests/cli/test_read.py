@@ -117,7 +117,7 @@ def test_annotate(pictures, tmp_path):
 def test_reading_loads_neither_tensorflow_nor_keras_nor_matplotlib(pictures):
     program = (
         "import sys\n"
-        "from mnist_classifier.cli import main\n"
+        "from mnist_images_classification import main\n"
         "try:\n"
         f"    main(['read', {str(pictures / '7.png')!r}])\n"
         "except SystemExit as done:\n"

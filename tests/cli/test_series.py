@@ -63,14 +63,6 @@ def test_too_few_images_leave_no_series(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_deformed_batch_is_drawn_and_nothing_is_trained(small_dir, tmp_path, capsys):
-    output = tmp_path / "figure"
-    arguments = ("--recipe", "reader", "--data-dir", small_dir, "--output", output)
-    assert train(*arguments, "--show-augmentation") == 0
-    assert [path.name for path in output.iterdir()] == ["augmentation.png"]
-    assert "augmentation.png" in capsys.readouterr().out.replace("\n", "").replace(" ", "")
-
-
 def stop_once_a_new_checkpoint_is_there(process, folder, number):
     seen = set(folder.glob("checkpoints/epoch-?????"))
     while process.poll() is None and not set(folder.glob("checkpoints/epoch-?????")) - seen:

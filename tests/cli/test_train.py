@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_classifier.cli import main
-from mnist_classifier.learn import catalogue
-from mnist_classifier.learn.recipes import DNN
+from mnist_classifier.learn.recipes import standard
+from mnist_classifier.learn.recipes.standard import DNN
+from mnist_images_classification import main
 from tests.conftest import ROOT
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
@@ -133,7 +133,7 @@ def test_evaluate_on_other_images_leaves_the_runs_own_files(sample_run, small_di
 
 def test_evaluate_takes_the_images_that_validated_in_the_run(tmp_path, monkeypatch):
     few = replace(DNN, epochs=1, validation_share=1 / 30)
-    monkeypatch.setitem(catalogue.BY_NAME, "dnn", few)
+    monkeypatch.setattr(standard, "DNN", few)
     assert train("--quiet", "--output", tmp_path / "run") == 0
     monkeypatch.undo()  # a recipe may change; a run stays what it was
     assert evaluate(tmp_path / "run", "--output", tmp_path / "again") == 0

@@ -10,12 +10,16 @@ from keras import layers
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import ModelError
-from mnist_classifier.learn import ensemble, export
-from mnist_classifier.learn.ensemble import ENSEMBLE
-from mnist_classifier.learn.moments import MomentNormalization
-from mnist_classifier.learn.nondigits import softmax_or_nothing
-from mnist_classifier.learn.reader import reader_layers
-from mnist_classifier.learn.views import MeanOfViews, TurnedViews
+from mnist_classifier.learn import export
+from mnist_classifier.learn.networks.architectures import reader_layers
+from mnist_classifier.learn.networks.inspection import predict
+from mnist_classifier.learn.networks.layers import (
+    MeanOverTTA,
+    MomentNormalization,
+    RotationTTA,
+    softmax_with_reject,
+)
+from mnist_classifier.learn.recipes.ensemble import ENSEMBLE
 
 
 def dense():
@@ -38,10 +42,10 @@ def convolutional():
 def averaged():
     """Return an ensemble of small networks, one of upright digits, which see three views."""
     pixels = layers.Input((784,))
-    views = [pixels, TurnedViews(7), layers.Dense(10), MeanOfViews(), layers.Softmax()]
+    views = [pixels, RotationTTA(7), layers.Dense(10), MeanOverTTA(), layers.Softmax()]
     upright = [pixels, MomentNormalization(), layers.Dense(10, "softmax")]
     recipe = replace(ENSEMBLE, members=(lambda *sizes: views, lambda *sizes: upright))
-    return ensemble.build(recipe)
+    return recipe.build()
 
 
 @pytest.fixture(params=[dense, convolutional, reader_layers, averaged], scope="module")
@@ -78,7 +82,7 @@ def test_the_reader_says_what_keras_says(network, sample, tmp_path):
     export.write_model(path, export.to_onnx(model, card(network)), card(network))
     reader = DigitReader(path)
     images = sample.test_images[:300].astype(np.float32) / 255
-    logits = export.predict_logits(model, images).astype(np.float64)
+    logits = predict(model, images).astype(np.float64)
     expected = np.exp(logits / 1.5 - np.logaddexp.reduce(logits / 1.5, axis=1, keepdims=True))
     judged = reader.read_images(images)
     assert np.abs(judged.probabilities - expected).max() <= 1e-5
@@ -149,5 +153,5 @@ def test_the_saved_network_can_be_loaded_and_exported(tmp_path):
     model = keras.Sequential(reader_layers())
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.layers[-1].activation is softmax_or_nothing
+    assert loaded.layers[-1].activation is softmax_with_reject
     assert loaded.count_params() == 164_386

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
-from mnist_classifier.read.annotate import annotate, save_annotated
 
 from .drawing import png, write
 
@@ -216,20 +215,6 @@ def test_any_array_is_read_or_refused(reader, height, width, seed, kind):
         assert 0 <= y < height
         assert 1 <= w <= width
         assert 1 <= h <= height
-
-
-def test_annotate_draws_on_a_copy(reader, tmp_path):
-    picture = write("35")
-    reading = reader.read(picture)
-    drawn = annotate(picture, reading)
-    assert drawn.shape[0] > picture.shape[0]
-    x, y, _, _ = reading.digits[0].box
-    scale = drawn.shape[1] / picture.shape[1]
-    assert drawn[round(y * scale), round(x * scale)].tolist() != [255, 255, 255]
-    save_annotated(tmp_path / "out.png", picture, reading)
-    assert cv2.imread(str(tmp_path / "out.png")).shape == drawn.shape
-    with pytest.raises(MnistError, match="cannot write"):
-        save_annotated(tmp_path / "none" / "out.png", picture, reading)
 
 
 def test_mnist_itself_through_the_whole_path(reader, mnist_dir):

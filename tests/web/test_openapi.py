@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from mnist_classifier.web.app import create_app
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 
 for media_type in ("image/bmp", "image/tiff"):
     schemathesis.openapi.media_type(media_type, st.binary())
     schemathesis.serializer(media_type)(lambda context, value: value)
 
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+schema = schemathesis.openapi.from_dict(create_app(ServiceSettings()).openapi())
 
 
 @schema.parametrize()

@@ -16,6 +16,26 @@ WIDTH = 640  # units of the paper
 LOST = "net::ERR_CONNECTION_REFUSED"
 
 
+# A call ends when the page has used its answer and sent the call that was waiting for it.
+COUNT_CALLS = """{
+    let calls = 0;
+    const count = (more) => { document.documentElement.dataset.calls = calls += more; };
+    const { fetch } = window;
+    const { json } = Response.prototype;
+    window.fetch = (...request) => {
+        count(1);
+        return fetch(...request);
+    };
+    Response.prototype.json = async function () {
+        try {
+            return await json.call(this);
+        } finally {
+            setTimeout(() => count(-1));
+        }
+    };
+}"""
+
+
 @pytest.fixture(scope="module")
 def browser():
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -38,6 +58,7 @@ def open_page(browser):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
         page = context.new_page()
         page.set_default_timeout(15_000)
+        page.add_init_script(COUNT_CALLS)
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
@@ -104,6 +125,10 @@ def drop(page, name, kind, content, event="drop"):
     )
 
 
+def wait_for_answers(page):
+    expect(page.locator("html")).to_have_attribute("data-calls", "0")
+
+
 def text_of(page):
     return page.locator("#text")
 
@@ -123,7 +148,7 @@ def test_nine_of_ten_digits_drawn_are_read_right(open_page, service):
     for digit in "0123456789":
         draw(page, digit, x=250)
         expect(page.locator("#digits li")).to_have_count(1)
-        page.wait_for_timeout(150)  # until the last stroke is read
+        wait_for_answers(page)
         right.append(text_of(page).inner_text() == digit)
         page.get_by_role("button", name="Clear").click()
         expect(page.locator("#digits li")).to_have_count(0)
@@ -380,7 +405,7 @@ def test_screenshots(open_page, service, tmp_path, name):
     page = open_page(service, **options[name])
     draw(page, "427" if name == "phone" else "4207", x=45, y=130, scale=1.15, pitch=145)
     expect(page.locator("#maps figure")).to_have_count(2)
-    page.wait_for_timeout(100)
+    wait_for_answers(page)
     folder = ROOT / "docs/images" if os.environ.get("MNIST_SCREENSHOTS") else tmp_path
     path = Path(folder) / f"page-{name}.png"
     page.screenshot(path=path)

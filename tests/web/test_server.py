@@ -10,11 +10,9 @@ import threading
 import time
 
 import httpx
-import numpy as np
 import pytest
 
-from mnist_classifier.errors import SettingsError
-from mnist_classifier.web.settings import Settings
+from mnist_classifier.web.settings import ServiceSettings
 from tests.read.drawing import png, write
 
 PICTURE = png(write("42"))
@@ -38,13 +36,24 @@ def answer_on(connection):
     return int(status.split()[1]), headers, json.loads(body)
 
 
+def connect_when_full(service):
+    """Return a connection to a worker that has as many requests in flight as it may."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        connection = service.connect()
+        connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        if answer_on(connection)[0] == 503:
+            return connection
+        connection.close()
+    pytest.fail("no worker is full")
+
+
 def test_more_requests_than_allowed_are_told_at_once_to_come_again(serve):
     service = serve("--max-in-flight", 2)
     slow = [service.connect() for _ in range(2)]
     for connection in slow:
         connection.sendall(HEAD)
-    while service.client.get("/readyz").status_code == 200:
-        time.sleep(0.01)
+    connect_when_full(service).close()
     refused = service.client.post("/v1/read", content=PICTURE, headers=PNG)
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
@@ -98,7 +107,7 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
 
     let_go = threading.Event()
     monkeypatch.setattr(DigitReader, "read", lambda *_: let_go.wait(10))
-    app = create_app(Settings(timeout=0.1))
+    app = create_app(ServiceSettings(timeout=0.1))
 
     async def ask():
         transport = httpx.ASGITransport(app=app)
@@ -119,7 +128,7 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
         raise ZeroDivisionError
 
     monkeypatch.setattr(DigitReader, "read_images", fail)
-    app = create_app(Settings())
+    app = create_app(ServiceSettings())
 
     async def ask():
         transport = httpx.ASGITransport(app=app)
@@ -135,13 +144,13 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(serve, workers):
-    service = serve("--workers", workers)
+    service = serve("--workers", workers, "--max-in-flight", 1)
     service.client.get("/healthz")
     with service.connect() as connection:
         connection.sendall(HEAD)
-        time.sleep(0.3)  # until a worker has taken it
-        service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        with connect_when_full(service) as idle:  # to the worker that has taken the request
+            service.process.send_signal(signal.SIGTERM)
+            assert idle.recv(1) == b""  # the worker has begun to end
         connection.sendall(PICTURE)
         status, _, answer = answer_on(connection)
     assert (status, answer["text"]) == (200, "42")
@@ -200,34 +209,9 @@ def test_the_server_loads_neither_tensorflow_nor_keras():
     program = (
         "import sys\n"
         "from mnist_classifier.web.app import create_app\n"
-        "from mnist_classifier.web.settings import Settings\n"
-        "create_app(Settings()).openapi()\n"
+        "from mnist_classifier.web.settings import ServiceSettings\n"
+        "create_app(ServiceSettings()).openapi()\n"
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"max_body": 0}, {"max_images": -1}, {"timeout": 0}, {"timeout": float("nan")}]
-)
-def test_settings_out_of_range(wrong):
-    with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .*; expected"):
-        Settings(**wrong)
-
-
-def test_images_are_judged_in_the_order_they_came(reader):
-    from mnist_classifier.web.judging import Judge
-
-    judge = Judge(reader, threads=1)
-    rng = np.random.default_rng(0)
-    groups = [rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (1, 300, 2, 1, 1)]
-
-    async def judge_all():
-        return await asyncio.gather(*(judge.judge(group) for group in groups))
-
-    for group, judged in zip(groups, asyncio.run(judge_all()), strict=True):
-        expected = reader.read_images(group)
-        assert judged.labels.tolist() == expected.labels.tolist()
-        assert np.abs(judged.probabilities - expected.probabilities).max() < 1e-5
-    judge.close()

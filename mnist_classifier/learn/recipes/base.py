@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from mnist_classifier.learn.arrays import Floats
-from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Split, Splits
+from mnist_classifier.learn.data.dataset import VALIDATION_SHARE, Split, Splits
 from mnist_classifier.learn.training import loop
 from mnist_classifier.learn.training.checkpoints import Checkpoints
 from mnist_classifier.learn.training.stages import QUANTITIES, History, Stage, Training
@@ -37,14 +37,14 @@ class Recipe(ABC):
         """The most epochs of all stages together."""
 
     @property
-    @abstractmethod
     def validation_share(self) -> float:
         """The share of the images, 0 to 1, that validate instead of training."""
+        return VALIDATION_SHARE
 
     @property
-    @abstractmethod
     def deforms(self) -> bool:
         """Whether images are deformed anew while a network learns from them."""
+        return True
 
     @abstractmethod
     def scaled(
@@ -59,7 +59,7 @@ class Recipe(ABC):
         """
 
     @abstractmethod
-    def build(self, pixels: int = SIDE * SIDE, classes: int = CLASSES) -> keras.Model:
+    def build(self, pixels: int = 784, classes: int = 10) -> keras.Model:
         """Build the network that is kept."""
 
     @abstractmethod

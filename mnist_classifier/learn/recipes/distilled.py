@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from mnist_classifier.learn.arrays import Floats
-from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Split, Splits
+from mnist_classifier.learn.data.dataset import Split, Splits
 from mnist_classifier.learn.networks import architectures
 from mnist_classifier.learn.networks.conversion import convolution_to_dense
 from mnist_classifier.learn.networks.inspection import predict
@@ -73,7 +73,7 @@ class DistilledRecipe(Recipe):
             initial=self.initial and self.initial.scaled(*asked),
         )
 
-    def build(self, pixels: int = SIDE * SIDE, classes: int = CLASSES) -> keras.Sequential:
+    def build(self, pixels: int = 784, classes: int = 10) -> keras.Sequential:
         """Build the student."""
         return replace(self.student, name=self.name).build(pixels, classes)
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers
 
 from mnist_classifier.learn.arrays import Floats
-from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Split, Splits
+from mnist_classifier.learn.data.dataset import Split, Splits
 from mnist_classifier.learn.networks.architectures import (
     Architecture,
     cnn_best_layers,
@@ -54,20 +54,16 @@ class EnsembleRecipe(Recipe):
     def scaled(
         self, train_size: int, epochs: int | None = None, batch_size: int | None = None
     ) -> EnsembleRecipe:
-        """Return the recipe for a number of training images and a person's wishes.
+        """Return the recipe with its member's scaled; the epochs are those of all together.
 
-        Args:
-            train_size: How many images an epoch has.
-            epochs: The most epochs of all members together; ``None`` keeps the recipe's. Fewer than
-                members leave some of these out.
-            batch_size: Images a step; ``None`` leaves it to the recipe.
+        Fewer epochs than members leave some members out.
         """
         members = self.members[:epochs]
         each = epochs // len(members) if epochs else None
         member = self.member.scaled(train_size, each, batch_size)
         return replace(self, member=member, members=members)
 
-    def build(self, pixels: int = SIDE * SIDE, classes: int = CLASSES) -> keras.Model:
+    def build(self, pixels: int = 784, classes: int = 10) -> keras.Model:
         """Build the members, and the mean of their probabilities."""
         images = layers.Input((pixels,))
         members = [

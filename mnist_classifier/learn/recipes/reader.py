@@ -12,14 +12,7 @@ import numpy as np
 
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.augmentation import Deformation, coarsen, deform, vary_writing
-from mnist_classifier.learn.data.dataset import (
-    CLASSES,
-    SIDE,
-    VALIDATION_SHARE,
-    Split,
-    Splits,
-    one_hot,
-)
+from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Split, Splits, one_hot
 from mnist_classifier.learn.data.drawings import nondigits
 from mnist_classifier.learn.networks.architectures import reader_layers
 from mnist_classifier.learn.networks.losses import accuracy_with_reject, cross_entropy_with_reject
@@ -69,43 +62,22 @@ class ReaderRecipe(Recipe):
         """The main and the finishing epochs together."""
         return self.epochs + self.finishing_epochs
 
-    @property
-    def validation_share(self) -> float:
-        """The share of the images, 0 to 1, that validate instead of training."""
-        return VALIDATION_SHARE
-
-    @property
-    def deforms(self) -> bool:
-        """Whether images are deformed anew in each epoch: they are."""
-        return True
-
     def scaled(
         self, train_size: int, epochs: int | None = None, batch_size: int | None = None
     ) -> ReaderRecipe:
-        """Return the recipe with a person's wishes; fewer epochs keep a sixth for the finish.
-
-        Args:
-            train_size: How many images an epoch has; makes no difference here.
-            epochs: All epochs together, or ``None`` for the recipe's.
-            batch_size: Images a step, or ``None`` for the recipe's.
-        """
+        """Return the recipe with a person's wishes; fewer epochs keep a sixth for the finish."""
         chosen = replace(self, batch_size=batch_size or self.batch_size)
         if epochs is None:
             return chosen
         finishing = epochs // 6
         return replace(chosen, epochs=epochs - finishing, finishing_epochs=finishing)
 
-    def build(self, pixels: int = SIDE * SIDE, classes: int = CLASSES) -> keras.Sequential:
+    def build(self, pixels: int = 784, classes: int = 10) -> keras.Sequential:
         """Build the network."""
         return keras.Sequential(reader_layers(pixels, classes), name=self.name)
 
     def compile(self, model: keras.Model, train_size: int) -> None:
-        """Compile for AdamW and cross-entropy over ten digits and "no digit".
-
-        Args:
-            model: From `build`.
-            train_size: Makes no difference here: each epoch has its own learning rate.
-        """
+        """Compile for AdamW and cross-entropy over ten digits and "no digit"."""
         model.compile(
             keras.optimizers.AdamW(self.rate(0), weight_decay=self.weight_decay),
             cross_entropy_with_reject,

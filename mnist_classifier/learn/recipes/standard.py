@@ -13,13 +13,7 @@ import numpy as np
 
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.augmentation import Deformation, deform
-from mnist_classifier.learn.data.dataset import (
-    CLASSES,
-    SIDE,
-    VALIDATION_SHARE,
-    Split,
-    Splits,
-)
+from mnist_classifier.learn.data.dataset import VALIDATION_SHARE, Split, Splits
 from mnist_classifier.learn.networks import architectures
 from mnist_classifier.learn.networks.architectures import Architecture
 from mnist_classifier.learn.networks.losses import binary_cross_entropy
@@ -95,11 +89,6 @@ class StandardRecipe(Recipe):
         Where images are few, the batch shrinks until an epoch has about a hundred steps. With
         the batch, Adam's learning rate changes by the square root of the ratio (Krizhevsky,
         One weird trick for parallelizing convolutional neural networks, 2014).
-
-        Args:
-            train_size: How many images an epoch has.
-            epochs: The most epochs; ``None`` keeps the recipe's.
-            batch_size: Images a step; ``None`` leaves it to the recipe.
         """
         hundredth = 2 ** round(math.log2(max(1, train_size / FEWEST_STEPS)))
         batch = batch_size or min(self.batch_size, hundredth)
@@ -110,7 +99,7 @@ class StandardRecipe(Recipe):
             learning_rate=self.learning_rate * math.sqrt(batch / self.batch_size),
         )
 
-    def build(self, pixels: int = SIDE * SIDE, classes: int = CLASSES) -> keras.Sequential:
+    def build(self, pixels: int = 784, classes: int = 10) -> keras.Sequential:
         """Build the network."""
         return keras.Sequential(self.layers(pixels, classes), name=self.name)
 
@@ -118,11 +107,8 @@ class StandardRecipe(Recipe):
         """Compile for adam, binary cross-entropy and accuracy.
 
         With one-hot labels and ten outputs, Keras takes ``"accuracy"`` for the share of images
-        whose most probable class is right, not for element-wise binary accuracy.
-
-        Args:
-            model: The network.
-            train_size: How many images an epoch has; the schedule ends with the last epoch.
+        whose most probable class is right, not for element-wise binary accuracy. The learning
+        rate's schedule ends with the last epoch.
         """
         steps_an_epoch = math.ceil(train_size / self.batch_size)
         steps = self.epochs * steps_an_epoch
@@ -194,17 +180,7 @@ class StandardRecipe(Recipe):
         )
 
     def augment(self, split: Split, seed: int, epoch: int, reuse: int = 1) -> Floats:
-        """Return the images of a split as the network learns from them in an epoch.
-
-        Args:
-            split: Images and labels.
-            seed: Of the training.
-            epoch: Counted from 0.
-            reuse: How many epochs, from this one on, learn from the same deformed images.
-
-        Returns:
-            Float32, shape ``(n, pixels)`` in the split's order, in [0, 1].
-        """
+        """Return the images of a split as ``reuse`` epochs, from this one on, learn from them."""
         deformation = self.deformation_in(epoch + reuse - 1)  # in the last that they are for
         if deformation is None:
             return split.x

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from mnist_classifier import __version__
+from mnist_classifier.version import __version__
 
 
 def versions() -> dict[str, str]:

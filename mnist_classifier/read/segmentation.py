@@ -1,0 +1,435 @@
+"""Segmentation: a picture → its ink → marks, each a candidate for one digit → lines of marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.normalisation import FloatImage, ink_box, stroke_width
+from mnist_classifier.read.picture import BgrImage
+
+Box = tuple[int, int, int, int]
+Classify = Callable[[list[FloatImage]], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
+"""Takes the ink of n marks; returns how surely each is one digit, in [0, 1], and its label."""
+
+# A larger picture is shrunk to this longest side: small digits stay legible, and it is quick.
+_LONGEST_SIDE = 1600
+_SMALL_SIDE = 48
+# Of the 255 levels between black and white.
+_FAINTEST_INK = 14.0
+_FAINT_SHARE = 0.2
+_FIRM_SHARE = 0.4
+_FAINTEST_PEN = 0.35
+_MOST_MARKS = 2000
+_INK = 0.5
+# A mark that is this surely a digit is not joined or split.
+_SURE = 0.9
+_MOST_CUTS = 16
+# One digit has at most this many connected components.
+_MOST_COMPONENTS = 8
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A connected component of ink; or several that were joined, or a part of one."""
+
+    box: Box
+    """``(x, y, width, height)`` in pixels of the ink's picture."""
+    ink: FloatImage
+    """Shape ``(height, width)``, values in [0, 1], 1 where the pen was."""
+    level: float
+    """The strength of firm ink in it, in [0, 255]."""
+
+
+def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
+    """Separate ink from paper: of either polarity, of any colour, in uneven light.
+
+    The background at each pixel is the median of a wide window, which keeps the edges of shadows.
+    Ink is the difference from the background, darker or lighter, whichever of the two is more.
+
+    Args:
+        picture: Shape ``(height, width, 3)``, uint8, BGR.
+
+    Returns:
+        The strength of ink, shape ``(height, width)``, float32 in [-255, 255], about 0 on paper
+        and positive on ink; and its scale: how many pixels of the picture lie along one of its
+        pixels (1.0 unless a large picture was shrunk).
+    """
+    height, width = picture.shape[:2]
+    scale = max(1.0, max(height, width) / _LONGEST_SIDE)
+    if scale > 1:
+        size = max(1, round(width / scale)), max(1, round(height / scale))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    paper = _uniform_background(picture)
+    if paper is None:
+        paper = _median_background(picture)
+    darker = _strongest_channel(cv2.subtract(paper, picture))
+    lighter = _strongest_channel(cv2.subtract(picture, paper))
+    if _weight(lighter) > _weight(darker):
+        darker, lighter = lighter, darker
+    return darker.astype(np.float32) - lighter, scale
+
+
+def _strongest_channel(
+    difference: npt.NDArray[np.integer[Any] | np.floating[Any]],
+) -> npt.NDArray[np.uint8]:
+    blue, green, red = cv2.split(difference)
+    return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
+
+
+def _weight(difference: npt.NDArray[np.uint8]) -> float:
+    """Return the sum of the squared differences from paper that are large enough for ink."""
+    counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    levels = np.arange(256.0)
+    return float((counts * levels**2)[int(_FAINTEST_INK) :].sum())
+
+
+def _uniform_background(picture: BgrImage) -> BgrImage | None:
+    """Return paper of one colour, or None unless the picture has two clear tones or is small."""
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
+    light = grey > threshold
+    if not light.any() or light.all():
+        return None
+    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    light_paper = light.mean() + border.mean() >= 1
+    paper = light if light_paper else ~light
+    small = max(grey.shape) <= _SMALL_SIDE
+    if not small:
+        total = float(grey.std()) ** 2
+        share = float(light.mean())
+        between = share * (1 - share) * float(grey[light].mean() - grey[~light].mean()) ** 2
+        thin = stroke_width((~paper).astype(np.float32)) < 0.35 * min(grey.shape)
+        if between < 0.9 * total or paper.mean() < 0.5 or not thin:
+            return None
+    colour = np.median(picture[paper], axis=0).astype(np.uint8)
+    return np.asarray(np.broadcast_to(colour, picture.shape).copy(), np.uint8)
+
+
+def _median_background(picture: BgrImage) -> BgrImage:
+    """Estimate the paper's colour at each pixel: a wide median filter at a coarse scale."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, 240 / min(height, width), 600 / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    coarse = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    side = min(255, max(3, int(0.6 * min(size)) | 1))
+    median = cv2.medianBlur(coarse, side)
+    return np.asarray(cv2.resize(median, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def find_marks(strength: FloatImage) -> list[Mark]:
+    """Find the connected components of ink; drop rules, specks, stains and frames.
+
+    Args:
+        strength: Shape ``(height, width)``, float32, as `find_ink` gives it.
+
+    Returns:
+        The marks, in no particular order; empty where there is nothing but paper.
+    """
+    faintest = max(_FAINTEST_INK, 5 * _grain(strength))
+    if float(strength.max()) < 2 * faintest:
+        return []
+    overall = _level(strength[strength > faintest])
+    faint = (strength > max(faintest, _FAINT_SHARE * overall)).astype(np.uint8)
+    faint = _without_rules(faint)
+    n, labels = cv2.connectedComponents(faint, connectivity=8)
+    if n <= 1:
+        return []
+    # Each mark has its own threshold: ink far below its strongest is a rule, smear or shadow.
+    strongest = np.zeros(n, np.float32)
+    soft = cv2.blur(strength, (3, 3)) if min(strength.shape) > 2 * _SMALL_SIDE else strength
+    np.maximum.at(strongest, np.asarray(labels, np.int32).ravel(), np.ravel(soft))
+    strongest[0] = np.inf
+    firm = (strength > _FIRM_SHARE * strongest[labels]).astype(np.uint8)
+    marks = _cut_out(strength, firm, faint)
+    return [mark for mark in marks if mark.level >= _FAINTEST_PEN * overall]
+
+
+def _grain(strength: FloatImage) -> float:
+    """Return the standard deviation of the paper's grain, from the smallest deviations."""
+    if max(strength.shape) <= _SMALL_SIDE:
+        return 0.0  # most pixels may be ink
+    sample = strength[:: max(1, strength.shape[0] // 400), :: max(1, strength.shape[1] // 400)]
+    # A quarter of a normal distribution lies within 0.319 standard deviations of its mean. Ink may
+    # cover half of a picture, but is not in that quarter.
+    return float(np.quantile(np.abs(sample), 0.25)) / 0.319
+
+
+def _level(values: FloatImage) -> float:
+    """Return the strength of firm ink: the mean of the stronger of two classes (Otsu 1979)."""
+    if values.size == 0:
+        return 0.0
+    grey = np.clip(values, 0, 255).astype(np.uint8)[None]
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
+    above = values[values > threshold]
+    return float(above.mean()) if above.size else float(values.mean())
+
+
+def _without_rules(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Remove ruled lines: thin, straight, and from a border of the picture across most of it."""
+    height, width = mask.shape
+    if min(height, width) <= 2 * _SMALL_SIDE:
+        return mask
+    cleaned = mask
+    for along, across, horizontal in ((width, height, True), (height, width, False)):
+        length, thick = max(40, along // 4), max(6, across // 40)
+        shape = (1, length) if horizontal else (length, 1)
+        widened = cv2.dilate(mask, np.ones((3, 1) if horizontal else (1, 3), np.uint8))
+        runs = cv2.morphologyEx(widened, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
+        if not runs.any():
+            continue
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+        start, extent = (stats[:, 0], stats[:, 2]) if horizontal else (stats[:, 1], stats[:, 3])
+        edge = 0.02 * along
+        at_border = (start <= edge).astype(int) + (start + extent >= along - edge)
+        is_rule = (at_border * extent >= 0.6 * along) & (stats[:, 4] <= thick * extent)
+        is_rule[0] = False
+        if not is_rule.any():
+            continue
+        solid = np.ones((thick, 1) if horizontal else (1, thick), np.uint8)
+        strokes = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, solid), np.ones((3, 3)))
+        cleaned = np.where(is_rule[labels] & (strokes == 0), 0, cleaned).astype(np.uint8)
+    return cleaned
+
+
+def _cut_out(
+    strength: FloatImage, firm: npt.NDArray[np.uint8], faint: npt.NDArray[np.uint8]
+) -> list[Mark]:
+    """Return each connected component of firm ink, with its soft edge, as a mark."""
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(firm, connectivity=8)
+    height, width = strength.shape
+    boxes = stats[1:, :4]
+    tall = np.sort(np.maximum(boxes[:, 2], boxes[:, 3]))[::-1]
+    # A speck is small beside the largest marks, or below 3 pixels.
+    reference = float(np.median(tall[: max(1, min(len(tall), 5))]))
+    least = max(3.0, 0.12 * reference)
+    wanted = [i for i in range(1, n) if max(stats[i, 2], stats[i, 3]) >= least]
+    marks = []
+    for i in sorted(wanted, key=lambda i: -stats[i, 4])[:_MOST_MARKS]:
+        x, y, w, h = (int(value) for value in stats[i, :4])
+        left, top = max(0, x - 2), max(0, y - 2)
+        right, bottom = min(width, x + w + 2), min(height, y + h + 2)
+        own = (labels[top:bottom, left:right] == i).astype(np.uint8)
+        others = firm[top:bottom, left:right] & (1 - own)
+        near = cv2.dilate(own, np.ones((3, 3), np.uint8)) & (1 - others)
+        near &= faint[top:bottom, left:right] | own
+        local = strength[top:bottom, left:right]
+        level = float(np.percentile(local[own > 0], 85))
+        ink = np.clip(local / level, 0, 1) * near
+        marks.append(Mark((left, top, right - left, bottom - top), ink.astype(np.float32), level))
+    return [mark for mark in marks if not _is_frame(mark, strength.shape)]
+
+
+def _is_frame(mark: Mark, shape: tuple[int, ...]) -> bool:
+    """Tell whether a mark is a photo's dark edge or a frame: it runs along the picture's border."""
+    x, y, w, h = mark.box
+    height, width = shape
+    if min(height, width) <= 2 * _SMALL_SIDE:
+        return False
+    # The mark's ink within three pixels of each border.
+    near = {
+        "top": mark.ink[: max(0, 3 - y)].max(axis=0, initial=0),
+        "bottom": mark.ink[max(0, height - 3 - y) :].max(axis=0, initial=0),
+        "left": mark.ink[:, : max(0, 3 - x)].max(axis=1, initial=0),
+        "right": mark.ink[:, max(0, width - 3 - x) :].max(axis=1, initial=0),
+    }
+    covered = {side: int((edge > _INK).sum()) for side, edge in near.items()}
+    along = {"top": width, "bottom": width, "left": height, "right": height}
+    sliver = min(w / width, h / height) <= 0.01 and max(w, h) > 3 * min(w, h)
+    return any(covered[side] >= 0.5 * along[side] for side in along) or (
+        sliver and any(covered.values())
+    )
+
+
+def merge(marks: list[Mark]) -> Mark:
+    """Return one mark with the ink of all."""
+    left = min(mark.box[0] for mark in marks)
+    top = min(mark.box[1] for mark in marks)
+    right = max(mark.box[0] + mark.box[2] for mark in marks)
+    bottom = max(mark.box[1] + mark.box[3] for mark in marks)
+    ink = np.zeros((bottom - top, right - left), np.float32)
+    for mark in marks:
+        x, y, w, h = mark.box
+        part = ink[y - top : y - top + h, x - left : x - left + w]
+        np.maximum(part, mark.ink, out=part)
+    return Mark((left, top, right - left, bottom - top), ink, max(mark.level for mark in marks))
+
+
+def join_marks(components: list[Mark], small: bool, classify: Classify) -> list[Mark]:
+    """Join the connected components of each digit.
+
+    All become one mark if that is a digit, and some mark alone is none or the picture is too
+    ``small`` for several digits.
+    """
+    marks = join_broken(components)
+    if len(marks) == 1 or len(components) > _MOST_COMPONENTS:
+        return marks
+    whole = merge(components)
+    if whole.box[2] > 1.3 * whole.box[3]:
+        return marks
+    together, *alone = classify([whole.ink, *(mark.ink for mark in marks)])[0]
+    return [whole] if together >= 0.5 and (small or min(alone) < 0.5) else marks
+
+
+def join_broken(marks: list[Mark]) -> list[Mark]:
+    """Join strokes of one digit that do not touch and lie one above the other."""
+    joined: list[Mark] = []
+    for mark in sorted(marks, key=lambda mark: -mark.box[3]):
+        for i, other in enumerate(joined):
+            if _belong_together(other.box, mark.box):
+                joined[i] = merge([other, mark])
+                break
+        else:
+            joined.append(mark)
+    return joined
+
+
+def _belong_together(large: Box, small: Box) -> bool:
+    """Tell whether a small box lies above, on or below a large one as part of the same digit."""
+    overlap = min(large[0] + large[2], small[0] + small[2]) - max(large[0], small[0])
+    gap = max(large[1], small[1]) - min(large[1] + large[3], small[1] + small[3])
+    together = max(large[1] + large[3], small[1] + small[3]) - min(large[1], small[1])
+    narrow = min(large[2], small[2])
+    return (
+        overlap >= 0.45 * narrow
+        and gap <= 0.25 * large[3]
+        and (small[3] <= 0.6 * large[3] or overlap >= 0.8 * narrow)
+        and together <= 1.7 * large[3]
+    )
+
+
+def touches_edge(mark: Mark, shape: tuple[int, ...]) -> bool:
+    """Tell whether a mark reaches the edge of a picture of a shape ``(height, width)``."""
+    x, y, width, height = mark.box
+    return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
+
+
+def typical_height(marks: list[Mark], weights: npt.NDArray[np.float64] | float = 1.0) -> float:
+    """Return the median of the marks' heights, weighted by the area of each box and ``weights``."""
+    boxes = np.array([mark.box for mark in marks], float)
+    order = np.argsort(boxes[:, 3])
+    total = np.cumsum((boxes[:, 2] * boxes[:, 3] * weights)[order])
+    return float(boxes[order, 3][np.searchsorted(total, total[-1] / 2)])
+
+
+def group_lines(marks: list[Mark]) -> list[list[Mark]]:
+    """Group marks into lines of text, from the top; each line from the left.
+
+    A mark joins the line whose last three marks it overlaps most in height: lines may slope.
+    """
+    if not marks:
+        return []
+    typical = float(np.median([mark.box[3] for mark in marks]))
+    lines: list[list[Mark]] = []
+    for mark in sorted(marks, key=lambda mark: mark.box[0] + mark.box[2] / 2):
+        _, y, _, h = mark.box
+        best, most = None, 0.3
+        for line in lines:
+            near = [other.box for other in line[-3:]]
+            overlaps = [
+                (min(y + h, oy + oh) - max(y, oy)) / max(1.0, min(h, oh, typical))
+                for _, oy, _, oh in near
+            ]
+            if max(overlaps) > most:
+                best, most = line, max(overlaps)
+        if best is None:
+            lines.append([mark])
+        else:
+            best.append(mark)
+    lines.sort(key=lambda line: float(np.mean([m.box[1] + m.box[3] / 2 for m in line])))
+    return lines
+
+
+def resegment(line: list[Mark], classify: Classify) -> list[Mark]:
+    """Join and split the marks of a line where that makes them more surely digits.
+
+    The method is heuristic over-segmentation (LeCun et al. 1998, section V). It is tried only on
+    a mark that is unlikely to be one digit.
+    """
+    joined: list[Mark] = []
+    scores: list[float] = []
+    height = typical_height(line)
+    for mark, score in zip(line, classify([mark.ink for mark in line])[0], strict=True):
+        if joined and min(score, scores[-1]) < _SURE and _are_close(joined[-1], mark, height):
+            both = merge([joined[-1], mark])
+            together = float(classify([both.ink])[0][0])
+            if together > score * scores[-1] and together > 0.5:
+                joined[-1], scores[-1] = both, together
+                continue
+        joined.append(mark)
+        scores.append(float(score))
+    parts: list[Mark] = []
+    for mark, score in zip(joined, scores, strict=True):
+        wide = mark.box[2] > 0.85 * mark.box[3]
+        parts += _split_touching(mark, classify) if score < 0.5 and wide else [mark]
+    return parts
+
+
+def _are_close(left: Mark, right: Mark, height: float) -> bool:
+    """Tell whether two marks side by side may be one digit."""
+    gap = right.box[0] - (left.box[0] + left.box[2])
+    width = max(right.box[0] + right.box[2], left.box[0] + left.box[2]) - left.box[0]
+    return gap < 0.25 * height and width < 1.5 * height
+
+
+def _split_touching(mark: Mark, classify: Classify) -> list[Mark]:
+    """Split touching digits, if every part is surely a digit; otherwise return the mark.
+
+    Of all ways to cut, dynamic programming finds the one with the largest product of scores.
+    """
+    cuts = _cut_columns(mark.ink)
+    height = mark.box[3]
+    spans = [
+        (a, b)
+        for i, a in enumerate(cuts)
+        for b in cuts[i + 1 :]
+        if 0.12 * height <= b - a <= 1.3 * height and (a, b) != (cuts[0], cuts[-1])
+    ]
+    parts = [_crop(mark, a, b) for a, b in spans]
+    scores, labels = classify([part.ink for part in parts])
+    # best[b]: the best score of the ink left of column b, and the indices of its parts.
+    best: dict[int, tuple[float, list[int]]] = {0: (1.0, [])}
+    for i, (a, b) in sorted(enumerate(spans), key=lambda numbered: numbered[1]):
+        if a in best and scores[i] >= _SURE and parts[i].box[3] >= 0.6 * height:
+            score = best[a][0] * float(scores[i])
+            if score > best.get(b, (0.0, []))[0]:
+                best[b] = score, [*best[a][1], i]
+    _, chosen = best.get(cuts[-1], (0.0, []))
+    # The stems of letters look like ones: with half of the parts or more ones, it is no number.
+    ones = sum(int(labels[i]) == 1 for i in chosen)
+    return [parts[i] for i in chosen] if 2 * ones < len(chosen) else [mark]
+
+
+def _cut_columns(ink: FloatImage) -> list[int]:
+    """Return the columns where touching digits may be cut: at most one thin stroke crosses them."""
+    mask = (ink > _INK).astype(np.int8)
+    crossings = (np.diff(mask, axis=0, prepend=0) == 1).sum(axis=0)
+    profile = ink.sum(axis=0)
+    width = len(profile)
+    thin = 2.0 * max(1.0, stroke_width(ink))
+    radius = max(1, width // 40)
+    cuts = [
+        x
+        for x in range(radius, width - radius)
+        if profile[x] == profile[x - radius : x + radius + 1].min()
+        and crossings[x] <= 1
+        and profile[x] <= thin
+    ]
+    thinned: list[int] = []
+    for x in sorted(cuts, key=lambda x: float(profile[x])):
+        if all(abs(x - other) > max(2, width // 24) for other in thinned):
+            thinned.append(x)
+    return [0, *sorted(thinned[:_MOST_CUTS]), width]
+
+
+def _crop(mark: Mark, left: int, right: int) -> Mark:
+    """Return the part of a mark between two columns, with a tight box."""
+    x, y, _, _ = mark.box
+    ink = np.ascontiguousarray(mark.ink[:, left:right])
+    a, b, w, h = ink_box(ink) or (0, 0, right - left, mark.box[3])
+    return Mark((x + left + a, y + b, w, h), ink[b : b + h, a : a + w], mark.level)

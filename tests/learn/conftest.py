@@ -1,0 +1,64 @@
+"""What tests of learning share: small splits, and the training of any recipe on them."""
+
+import keras
+import pytest
+
+from mnist_classifier.learn.data.dataset import prepare
+from mnist_classifier.learn.data.sources import load_dataset
+from mnist_classifier.learn.training.checkpoints import Checkpoints
+from tests.conftest import write_idx_folder
+
+
+@pytest.fixture(scope="session")
+def splits(tmp_path_factory):
+    """180 images to train, 20 to validate, 50 to test, one-hot encoded."""
+    folder = write_idx_folder(tmp_path_factory.mktemp("images") / "small")
+    return prepare(load_dataset(data_dir=folder), seed=0).one_hot()
+
+
+@pytest.fixture(scope="session")
+def compiled(splits):
+    """Builds and compiles a recipe's network from a seed."""
+
+    def make(recipe, seed=0):
+        keras.utils.set_random_seed(seed)
+        model = recipe.build()
+        recipe.compile(model, len(splits.train))
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(compiled, splits):
+    """Trains a recipe from a seed, from the checkpoints in a folder on if there are any."""
+
+    def train(recipe, images=splits, callbacks=(), folder=None, seed=0):
+        model = compiled(recipe, seed)
+        checkpoints = Checkpoints(folder) if folder else None
+        return model, recipe.fit(model, images, seed, callbacks, checkpoints)
+
+    return train
+
+
+class Told(keras.callbacks.Callback):
+    """Remembers the epochs that it is told of, and cuts the training short after one of them."""
+
+    def __init__(self, cut_after=None, error=KeyboardInterrupt):
+        super().__init__()
+        self.epochs = []
+        self.losses = []
+        self.cut_after = cut_after
+        self.error = error
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(epoch)
+        self.losses.append(logs["loss"])
+        if epoch == self.cut_after:
+            raise self.error
+
+
+def same_weights(one, other):
+    """Say whether two networks have the same weights, to the bit."""
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    return all((a == b).all() for a, b in pairs)

@@ -1,0 +1,85 @@
+"""Checkpoints come back whole or not at all."""
+
+import numpy as np
+import pytest
+
+from mnist_classifier.errors import OutputError
+from mnist_classifier.learn.training.checkpoints import FOLDER, Checkpoint, Checkpoints
+
+
+def checkpoint(value):
+    arrays = [np.full((3, 2), value, np.float32), np.array(7, np.int64), np.arange(4, dtype="u4")]
+    return Checkpoint(arrays, arrays[:1], {"epoch": value, "best": None, "seconds": 0.1})
+
+
+def files(run):
+    return sorted((run / FOLDER).iterdir())
+
+
+def saved(run, count=3):
+    for epoch in range(1, count + 1):
+        Checkpoints(run).save(epoch, checkpoint(epoch))
+    return files(run)
+
+
+def test_the_newest_comes_back_as_it_was(tmp_path):
+    assert Checkpoints(tmp_path).load() is None
+    saved(tmp_path)
+    found = Checkpoints(tmp_path).load()
+    assert found.state == {"epoch": 3, "best": None, "seconds": 0.1}
+    for given, back in zip(checkpoint(3).variables, found.variables, strict=True):
+        assert given.dtype == back.dtype
+        assert np.array_equal(given, back)
+    assert np.array_equal(found.kept[0], checkpoint(3).kept[0])
+
+
+def test_two_are_kept(tmp_path):
+    assert [path.name for path in saved(tmp_path, 4)] == ["epoch-00003", "epoch-00004"]
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "empty", "foreign"])
+def test_a_damaged_one_is_passed_over_and_named(tmp_path, harm):
+    *_, newest = saved(tmp_path)
+    content = bytearray(newest.read_bytes())
+    if harm == "flip":
+        content[len(content) // 2] ^= 1
+    newest.write_bytes(
+        {"flip": bytes(content), "cut": bytes(content[:-9]), "empty": b"", "foreign": b"hello"}[
+            harm
+        ]
+    )
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.load().state["epoch"] == 2
+    assert checkpoints.damaged == [newest]
+
+
+def test_every_flipped_byte_is_found_out(tmp_path):
+    *_, newest = saved(tmp_path, 1)
+    content = newest.read_bytes()
+    for i in range(0, len(content), 7):
+        newest.write_bytes(content[:i] + bytes([content[i] ^ 4]) + content[i + 1 :])
+        assert Checkpoints(tmp_path).load() is None
+
+
+def test_one_half_written_is_never_read(tmp_path):
+    saved(tmp_path)
+    (tmp_path / FOLDER / "epoch-00009.part").write_bytes(b"half")
+    assert Checkpoints(tmp_path).load().state["epoch"] == 3
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path):
+    with pytest.raises(OutputError, match="is gone; expected it to stay"):
+        Checkpoints(tmp_path / "gone").save(1, checkpoint(1))
+
+
+def test_a_place_that_cannot_be_written_is_said_and_how_to_go_on(tmp_path):
+    (tmp_path / FOLDER).write_text("a file in the way")
+    with pytest.raises(OutputError, match="mnist train --resume"):
+        Checkpoints(tmp_path).save(1, checkpoint(1))
+
+
+def test_clear(tmp_path):
+    saved(tmp_path)
+    Checkpoints(tmp_path).clear()
+    assert Checkpoints(tmp_path).load() is None
+    assert not (tmp_path / FOLDER).exists()
