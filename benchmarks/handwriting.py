@@ -290,8 +290,8 @@ LIMITS = (
     "read as digits.",
     "Digits that touch are separated only where one thin stroke joins them, and hardly ever where "
     "one of two is a 1.",
-    "It is not made for pages of mixed text, digits over pictures, or lines that slope by more than "
-    "about 20°.",
+    "It is not made for pages of mixed text, digits over pictures, or lines that slope by more "
+    "than about 20°.",
     "Signs, decimal points and crossed-out digits are left out, or shown as a question mark.",
 )
 
