@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnist_classifier.cli import options
+
+if TYPE_CHECKING:
+    from mnist_classifier.web.settings import ServiceSettings
 
 
 def serve(
@@ -49,29 +52,33 @@ def serve(
 
     require("web", "fastapi", "uvicorn", "httptools", "prometheus_client", "python_multipart")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is damaged, the answer says
-    from mnist_classifier.idx import load_test_split
-    from mnist_classifier.read.model import Model
-    from mnist_classifier.web.server import listen
-    from mnist_classifier.web.server import serve as run
     from mnist_classifier.web.settings import ServiceSettings
 
     settings = ServiceSettings(
-        model,
-        threshold,
-        data_dir,
-        max_body,
-        max_pixels,
-        max_images,
-        max_in_flight,
-        timeout,
+        model=model,
+        threshold=threshold,
+        data_dir=data_dir,
+        max_body=max_body,
+        max_pixels=max_pixels,
+        max_images=max_images,
+        max_in_flight=max_in_flight,
+        timeout=timeout,
         threads=max(1, (os.cpu_count() or 1) // workers),
         cors_origins=tuple(cors_origin or ()),
     )
-    # Mistakes in files are told before a port is taken.
-    Model(model)
-    if data_dir is not None:
-        load_test_split(data_dir)
-    with listen(host, port) as listener:
+    _listen(settings, host, port, workers)
+
+
+def _listen(settings: ServiceSettings, host: str, port: int, workers: int) -> None:
+    """Serve until a signal ends it; mistakes in files are told before a port is taken."""
+    from mnist_classifier.idx import load_test_split
+    from mnist_classifier.read.model import Model
+    from mnist_classifier.web import server
+
+    Model(settings.model)
+    if settings.data_dir is not None:
+        load_test_split(settings.data_dir)
+    with server.listen(host, port) as listener:
         name = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends)")
-        run(settings, listener, workers)
+        server.serve(settings, listener, workers)

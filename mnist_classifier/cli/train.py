@@ -62,9 +62,6 @@ def train(
     quiet: options.Quiet = False,
 ) -> int:
     """Train a network, test it on unseen images, and save all in a run folder."""
-    from rich.console import Console
-
-    from mnist_classifier.errors import require
     from mnist_classifier.learn.runs.settings import Settings
 
     settings = Settings(
@@ -81,13 +78,27 @@ def train(
     )
     if resume is not None:
         settings, seeds = _settings_of(resume, settings, seeds)
+    return _learn(context.obj, settings, seeds, show, quiet)
+
+
+def _learn(
+    learn_digits: options.LearnDigits,
+    settings: Settings,
+    seeds: int | None,
+    show: bool,
+    quiet: bool,
+) -> int:
+    """Train a run, or a series where there are seeds; return the exit code."""
+    from rich.console import Console
+
+    from mnist_classifier.errors import require
+
     for extra in [name for name in ("tensorboard", "mlflow") if getattr(settings, name)]:
         require(extra, extra)
     options.import_learning(quiet)
     from mnist_classifier.cli.series import train_series
     from mnist_classifier.learn.screen import Screen
 
-    learn_digits: options.LearnDigits = context.obj
     signal.signal(signal.SIGTERM, _interrupt)
     if seeds is not None:
         interrupted = train_series(learn_digits, settings, seeds, Console(), quiet)
