@@ -16,6 +16,19 @@ from mnist_classifier.errors import SettingsError
 if TYPE_CHECKING:
     from mnist_classifier.learn.runs.settings import Settings
 
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Train a series of N seeds, from --seed on.", show_default=False
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN", help="Go on with this interrupted run or series, with its settings."
+    ),
+]
+
 
 def train(
     context: typer.Context,
@@ -35,12 +48,7 @@ def train(
         int | None, typer.Option(help="Images in a training step.", show_default="the recipe's")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Train a series of N seeds, from --seed on.", show_default=False
-        ),
-    ] = None,
+    seeds: Seeds = None,
     recipe: Annotated[str, typer.Option(help="Network and training, see: mnist recipes.")] = "dnn",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard logs to the run folder.")
@@ -52,12 +60,7 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Same bits each time; may be slower.")
     ] = False,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN", help="Go on with this interrupted run or series, with its settings."
-        ),
-    ] = None,
+    resume: Resume = None,
     show: Annotated[bool, typer.Option(help="Open the figures if there is a display.")] = True,
     quiet: options.Quiet = False,
 ) -> int:

@@ -23,6 +23,7 @@ from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.recipes.standard import DNN
 
 Array = npt.NDArray[Any]
+_REGISTER = 16  # the most float32 numbers that a processor computes with at once
 
 
 class DigitClassifier(ClassifierMixin, BaseEstimator):
@@ -108,7 +109,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             X: Shape ``(n, pixels)``, as many pixels as were learned.
         """
         check_is_fitted(self)
-        return predict(self.model_, _as_floats(validate_data(self, X, reset=False)))
+        x = _as_floats(validate_data(self, X, reset=False))
+        # Processors compute the last rows of a batch, those past a multiple of a register's width,
+        # by other instructions, which round otherwise. So no image is among them.
+        padded = np.pad(x, ((0, -len(x) % _REGISTER), (0, 0)))
+        return predict(self.model_, padded)[: len(x)]
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """Return the most probable label of each image, shape ``(n,)``.

@@ -218,7 +218,7 @@ def test_any_array_is_read_or_refused(reader, height, width, seed, kind):
 
 
 def test_mnist_itself_through_the_whole_path(reader, mnist_dir):
-    from mnist_classifier.learn.idx import load_folder
+    from mnist_classifier.idx import load_folder
 
     _, (images, labels) = load_folder(mnist_dir)
     judged = reader.read_images(images)

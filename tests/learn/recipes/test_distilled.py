@@ -43,11 +43,11 @@ WITH_INITIAL = replace(
 
 
 def test_the_student_learns_what_the_teacher_answers(splits, trained):
-    student = replace(STUDENT, epochs=6)
+    student = replace(STUDENT, epochs=12)
     recipe = replace(RECIPE, student=student, teacher=THREES, teacher_weight=1.0)
     model, training = trained(recipe)
     assert (model.predict(splits.validation.x, verbose=0).argmax(axis=1) == 3).all()
-    assert training.epochs == 8
+    assert training.epochs == 14
 
     labelled, _ = trained(replace(recipe, teacher_weight=0.0))
     answers = labelled.predict(splits.validation.x, verbose=0).argmax(axis=1)
