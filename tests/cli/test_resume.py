@@ -1,11 +1,11 @@
 """`mnist train --resume`: a training killed at any moment goes on as if it had not been."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -47,13 +47,12 @@ def results(folder):
     )
 
 
-def kill_once_a_checkpoint_is_there(process, folder):
-    while process.poll() is None:
-        if list((folder / "checkpoints").glob("epoch-?????")):
-            process.kill()
-            break
-        time.sleep(0.005)
-    process.communicate()
+def wait_for_a_new_checkpoint(process, folder):
+    """Wait until a training has saved a checkpoint, or has ended."""
+    seen = set(folder.glob("checkpoints/epoch-?????"))
+    while process.poll() is None and not set(folder.glob("checkpoints/epoch-?????")) - seen:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.005)
 
 
 @pytest.mark.slow
@@ -62,7 +61,10 @@ def test_a_killed_training_goes_on_bit_for_bit(small_dir, tmp_path):
     code, output = run(*new(whole, small_dir))
     assert code == 0, output
     assert not (whole / "checkpoints").exists()
-    kill_once_a_checkpoint_is_there(start(*new(cut, small_dir)), cut)
+    process = start(*new(cut, small_dir))
+    wait_for_a_new_checkpoint(process, cut)
+    process.kill()
+    process.communicate()
     assert not (cut / "metrics.json").exists()
     code, output = run("--resume", cut)
     assert code == 0, output
@@ -74,8 +76,7 @@ def test_a_killed_training_goes_on_bit_for_bit(small_dir, tmp_path):
 def test_sigterm_saves_what_was_learned_and_training_can_go_on(small_dir, tmp_path):
     folder = tmp_path / "run"
     process = start("--data-dir", small_dir, "--epochs", 3000, "--output", folder)
-    while process.poll() is None and not list((folder / "checkpoints").glob("epoch-?????")):
-        time.sleep(0.005)
+    wait_for_a_new_checkpoint(process, folder)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()
     assert process.returncode == 130, output

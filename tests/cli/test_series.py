@@ -1,13 +1,11 @@
 """`mnist train --seeds`: a series killed at any moment goes on as if it had not been."""
 
 import json
-import signal
 import sys
-import time
 
 import pytest
 
-from tests.cli.test_resume import results, run, start
+from tests.cli.test_resume import results, run, start, wait_for_a_new_checkpoint
 from tests.cli.test_train import FILES, train
 from tests.conftest import small_arrays, write_idx_folder
 
@@ -63,14 +61,6 @@ def test_too_few_images_leave_no_series(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def stop_once_a_new_checkpoint_is_there(process, folder, number):
-    seen = set(folder.glob("checkpoints/epoch-?????"))
-    while process.poll() is None and not set(folder.glob("checkpoints/epoch-?????")) - seen:
-        time.sleep(0.005)
-    process.send_signal(number)
-    return process.communicate()[0]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 def test_a_series_cut_off_goes_on_bit_for_bit(small_dir, tmp_path):
@@ -79,7 +69,10 @@ def test_a_series_cut_off_goes_on_bit_for_bit(small_dir, tmp_path):
     code, output = run(*settings, "--seed", 1, "--output", alone)
     assert code == 0, output
     series = (*settings, "--output", cut, "--seeds", 2)
-    stop_once_a_new_checkpoint_is_there(start(*series), cut / "seed-1", signal.SIGKILL)
+    process = start(*series)
+    wait_for_a_new_checkpoint(process, cut / "seed-1")
+    process.kill()
+    process.communicate()
     assert (cut / "seed-0" / "report.html").exists()
     assert not (cut / "seed-1" / "metrics.json").exists()
     code, output = run("--resume", cut)
