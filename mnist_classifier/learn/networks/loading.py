@@ -12,10 +12,10 @@ from mnist_classifier.learn.networks import layers, losses
 
 # What files name that were saved before our layers and losses had the names they have now.
 _EARLIER_NAMES = {
-    "mnist_classifier>RotationTTA": layers.RotationTTA,
-    "mnist_classifier>MeanOverTTA": layers.MeanOverTTA,
-    "mnist_classifier>softmax_with_reject": layers.softmax_with_reject,
-    "mnist_classifier>cross_entropy_with_reject": losses.cross_entropy_with_reject,
+    "mnist_classifier>TurnedViews": layers.RotationTTA,
+    "mnist_classifier>MeanOfViews": layers.MeanOverTTA,
+    "mnist_classifier>softmax_or_nothing": layers.softmax_with_reject,
+    "mnist_classifier>digit_or_nothing": losses.cross_entropy_with_reject,
     "mnist_classifier>accuracy": losses.accuracy_with_reject,
 }
 
@@ -32,7 +32,8 @@ def load_network(path: Path) -> keras.Model:
             "finished run: name another run, or train again"
         )
     try:
-        return keras.models.load_model(path, custom_objects=_EARLIER_NAMES, safe_mode=True)
+        with keras.saving.custom_object_scope(_EARLIER_NAMES):  # for layers within layers too
+            return keras.models.load_model(path, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(

@@ -10,7 +10,12 @@ import keras
 import pytest
 
 from mnist_classifier.errors import OutputError, RunError
-from mnist_classifier.learn.networks.layers import MomentNormalization
+from mnist_classifier.learn.networks.layers import (
+    MeanOverTTA,
+    MomentNormalization,
+    RotationTTA,
+    softmax_with_reject,
+)
 from mnist_classifier.learn.runs.run import Run, new_run, resumed_run
 from mnist_classifier.learn.training.checkpoints import Checkpoint, Checkpoints
 from tests.conftest import ROOT
@@ -148,6 +153,38 @@ def rewrite(path, change, more=()):
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in {**members, **dict(more)}.items():
             archive.writestr(name, content)
+
+
+def test_a_model_saved_before_our_layers_had_their_names_is_loaded(tmp_path):
+    earlier = {
+        "RotationTTA": "TurnedViews",
+        "MeanOverTTA": "MeanOfViews",
+        "softmax_with_reject": "softmax_or_nothing",
+        "networks.layers": "views",
+    }
+
+    def as_it_was(config):
+        text = json.dumps(config)
+        for name, before in earlier.items():
+            assert name in text
+            text = text.replace(name, before)
+        return json.loads(text)
+
+    model = keras.Sequential(
+        [
+            keras.Input((784,)),
+            RotationTTA(7),
+            keras.layers.Dense(10),
+            MeanOverTTA(),
+            keras.layers.Activation(softmax_with_reject),
+        ]
+    )
+    run = Run(tmp_path)
+    rewrite(run.save("model.keras", model.save), as_it_was)
+    loaded = run.load_model()
+    assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in model.layers]
+    assert loaded.layers[-1].activation is softmax_with_reject
+    assert (loaded.get_weights()[0] == model.get_weights()[0]).all()
 
 
 @pytest.mark.parametrize(
