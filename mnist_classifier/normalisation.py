@@ -25,8 +25,8 @@ _INK = 0.5
 
 def ink_box(ink: FloatImage, threshold: float = 0.2) -> tuple[int, int, int, int] | None:
     """Return the box ``(x, y, width, height)`` of all ink above a threshold, None without ink."""
-    rows = np.flatnonzero(cv2.reduce(ink, 1, cv2.REDUCE_MAX) > threshold)
-    columns = np.flatnonzero(cv2.reduce(ink, 0, cv2.REDUCE_MAX) > threshold)
+    rows = (cv2.reduce(ink, 1, cv2.REDUCE_MAX).ravel() > threshold).nonzero()[0]
+    columns = (cv2.reduce(ink, 0, cv2.REDUCE_MAX).ravel() > threshold).nonzero()[0]
     if rows.size == 0 or columns.size == 0:
         return None
     x, y = int(columns[0]), int(rows[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -164,18 +163,16 @@ class DigitReader:
         if not components:
             return Reading("", (), "nothing is written: no ink was found")
         small = max(strength.shape) <= _SMALL_SIDE
-        classify = partial(self._classify, Work())
-        marks = join_marks(components, small, classify)
+        marks = join_marks(components, small, self._classify)
         if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
             return Reading("", (), "no digit: several marks, cut by the edge of a small picture")
-        return self._reading([resegment(line, classify) for line in group_lines(marks)], scale)
+        return self._reading(resegment(group_lines(marks), self._classify, Work()), scale)
 
-    def _classify(self, work: Work, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    def _classify(self, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Return for each mark how surely it is one digit, and its label.
 
         The first is the score, as a rule P(a digit), times the label's probability.
         """
-        work.spend(len(marks), sum(mark.ink.size for mark in marks))
         images = [mark.image for mark in marks]
         batch = np.stack(images) if images else np.empty((0, SIDE, SIDE), np.float32)
         judged = self.model.judge(batch, self.threshold)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mnist_classifier.normalisation import FloatImage, ink_box, normalise, stroke_width
 from mnist_classifier.read.picture import BgrImage
-from mnist_classifier.read.work import check_marks
+from mnist_classifier.read.work import Work, check_marks
 
 Box = tuple[int, int, int, int]
 # A larger picture is shrunk to this longest side: small digits stay legible, and it is quick.
@@ -371,29 +371,45 @@ def group_lines(marks: list[Mark]) -> list[list[Mark]]:
     return lines
 
 
-def resegment(line: list[Mark], classify: Classify) -> list[Mark]:
-    """Join and split the marks of a line where that makes them more surely digits.
+def resegment(lines: list[list[Mark]], classify: Classify, work: Work) -> list[list[Mark]]:
+    """Join and split the marks of each line where that makes them more surely digits.
 
     The method is heuristic over-segmentation (LeCun et al. 1998, section V). It is tried only on
     a mark that is unlikely to be one digit.
+
+    Raises:
+        TooMuchWorkError: There are more ways to do so than `work` allows.
     """
-    joined: list[Mark] = []
-    scores: list[float] = []
+    scores = iter(classify([mark for line in lines for mark in line])[0].tolist())
+    joined = [_join_neighbours(line, scores, classify, work) for line in lines]
+    wide = [
+        mark
+        for line in joined
+        for mark, score in line
+        if score < 0.5 and mark.box[2] > 0.85 * mark.box[3]
+    ]
+    parts = dict(zip(map(id, wide), _split_touching(wide, classify, work), strict=True))
+    return [[part for mark, _ in line for part in parts.get(id(mark), [mark])] for line in joined]
+
+
+def _join_neighbours(
+    line: list[Mark], scores: Iterator[float], classify: Classify, work: Work
+) -> list[tuple[Mark, float]]:
+    """Join marks side by side that are more surely a digit together; return all with scores."""
+    joined: list[tuple[Mark, float]] = []
     height = typical_height(line)
-    for mark, score in zip(line, classify(line)[0], strict=True):
-        if joined and min(score, scores[-1]) < _SURE and _are_close(joined[-1], mark, height):
-            both = merge([joined[-1], mark])
-            together = float(classify([both])[0][0])
-            if together > score * scores[-1] and together > 0.5:
-                joined[-1], scores[-1] = both, together
-                continue
-        joined.append(mark)
-        scores.append(float(score))
-    parts: list[Mark] = []
-    for mark, score in zip(joined, scores, strict=True):
-        wide = mark.box[2] > 0.85 * mark.box[3]
-        parts += _split_touching(mark, classify) if score < 0.5 and wide else [mark]
-    return parts
+    for mark, score in zip(line, scores, strict=False):
+        if joined:
+            last, last_score = joined[-1]
+            if min(score, last_score) < _SURE and _are_close(last, mark, height):
+                work.spend(1, last.ink.size + mark.ink.size)
+                both = merge([last, mark])
+                together = float(classify([both])[0][0])
+                if together > score * last_score and together > 0.5:
+                    joined[-1] = both, together
+                    continue
+        joined.append((mark, score))
+    return joined
 
 
 def _are_close(left: Mark, right: Mark, height: float) -> bool:
@@ -403,29 +419,56 @@ def _are_close(left: Mark, right: Mark, height: float) -> bool:
     return gap < 0.25 * height and width < 1.5 * height
 
 
-def _split_touching(mark: Mark, classify: Classify) -> list[Mark]:
-    """Split touching digits, if every part is surely a digit; otherwise return the mark.
+def _split_touching(marks: list[Mark], classify: Classify, work: Work) -> list[list[Mark]]:
+    """Split touching digits: return each mark's parts, if all are surely digits, or it alone."""
+    if not marks:
+        return []
+    spans = [_spans(mark) for mark in marks]
+    heights = [mark.box[3] for mark in marks]
+    columns = [sum(b - a for a, b in own) for own in spans]
+    work.spend(sum(map(len, spans)), int(np.dot(columns, heights)))
+    parts = [[_crop(mark, a, b) for a, b in own] for mark, own in zip(marks, spans, strict=True)]
+    scores, labels = classify([part for own in parts for part in own])
+    ends = np.cumsum([len(own) for own in spans])[:-1]
+    return [
+        _surest_parts(*of_mark)
+        for of_mark in zip(
+            marks, spans, parts, np.split(scores, ends), np.split(labels, ends), strict=True
+        )
+    ]
 
-    Of all ways to cut, dynamic programming finds the one with the largest product of scores.
-    """
+
+def _spans(mark: Mark) -> list[tuple[int, int]]:
+    """Return the pairs of columns between which a mark may hold one of several digits."""
     cuts = _cut_columns(mark.ink)
     height = mark.box[3]
-    spans = [
+    return [
         (a, b)
         for i, a in enumerate(cuts)
         for b in cuts[i + 1 :]
         if 0.12 * height <= b - a <= 1.3 * height and (a, b) != (cuts[0], cuts[-1])
     ]
-    parts = [_crop(mark, a, b) for a, b in spans]
-    scores, labels = classify(parts)
+
+
+def _surest_parts(
+    mark: Mark,
+    spans: list[tuple[int, int]],
+    parts: list[Mark],
+    scores: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+) -> list[Mark]:
+    """Return the parts of the surest way to cut a mark, or the mark if no way is sure.
+
+    Of all ways to cut, dynamic programming finds the one with the largest product of scores.
+    """
     # best[b]: the best score of the ink left of column b, and the indices of its parts.
     best: dict[int, tuple[float, list[int]]] = {0: (1.0, [])}
     for i, (a, b) in sorted(enumerate(spans), key=lambda numbered: numbered[1]):
-        if a in best and scores[i] >= _SURE and parts[i].box[3] >= 0.6 * height:
+        if a in best and scores[i] >= _SURE and parts[i].box[3] >= 0.6 * mark.box[3]:
             score = best[a][0] * float(scores[i])
             if score > best.get(b, (0.0, []))[0]:
                 best[b] = score, [*best[a][1], i]
-    _, chosen = best.get(cuts[-1], (0.0, []))
+    _, chosen = best.get(mark.ink.shape[1], (0.0, []))
     # The stems of letters look like ones: with half of the parts or more ones, it is no number.
     ones = sum(int(labels[i]) == 1 for i in chosen)
     return [parts[i] for i in chosen] if 2 * ones < len(chosen) else [mark]

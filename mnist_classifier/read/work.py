@@ -8,8 +8,8 @@ MOST_MARKS = 600
 MOST_NESTED = 8
 """The marks' boxes may cover a picture so often: those of digits lie side by side."""
 
-MOST_JUDGED = 700
-"""Judged marks, parts of marks and joined marks, each counted by its pixels too."""
+MOST_TRIED = 700
+"""Parts of marks and joined marks that are tried as digits, each counted by its pixels too."""
 
 _PIXELS_PER_IMAGE = 10_000  # so many more pixels cost as much again as one more image
 
@@ -21,20 +21,20 @@ class TooMuchWorkError(Exception):
 
 
 class Work:
-    """Counts what was judged for one picture."""
+    """Counts what is tried for one picture, before it is."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._spent = 0.0
 
     def spend(self, images: int, pixels: int) -> None:
-        """Count images that are to be judged, made of so many pixels of ink.
+        """Count images that are to be tried as digits, made of so many pixels of ink.
 
         Raises:
             TooMuchWorkError: They are more than a picture may cost.
         """
         self._spent += images + pixels / _PIXELS_PER_IMAGE
-        if self._spent > MOST_JUDGED:
+        if self._spent > MOST_TRIED:
             raise TooMuchWorkError(f"too many marks that may be parts of digits; {_ADVICE}")
 
 

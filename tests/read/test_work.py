@@ -6,8 +6,8 @@ import pytest
 
 from mnist_classifier import DigitReader
 from mnist_classifier.read.work import (
-    MOST_JUDGED,
     MOST_MARKS,
+    MOST_TRIED,
     TooMuchWorkError,
     Work,
     check_marks,
@@ -75,14 +75,14 @@ def test_what_no_number_is_costs_no_more_than_a_page_of_digits(judged, picture, 
     reading = reader.read(picture)
     assert reading.refused
     assert any(reading.refused.startswith(part) for part in reason.split("|"))
-    assert sum(counts) <= MOST_JUDGED + MOST_MARKS
+    assert sum(counts) <= 2 * MOST_MARKS + MOST_TRIED
 
 
 def test_the_reason_says_what_to_do():
     with pytest.raises(TooMuchWorkError, match="expected a number or a page .* crop to it"):
         check_marks(MOST_MARKS + 1, 0, 1)
     work = Work()
-    work.spend(MOST_JUDGED, 0)
+    work.spend(MOST_TRIED, 0)
     with pytest.raises(TooMuchWorkError, match="expected a number or a page .* crop to it"):
         work.spend(0, 10_000)
 
