@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +25,8 @@ _INK = 0.5
 
 def ink_box(ink: FloatImage, threshold: float = 0.2) -> tuple[int, int, int, int] | None:
     """Return the box ``(x, y, width, height)`` of all ink above a threshold, None without ink."""
-    rows = np.flatnonzero(ink.max(axis=1) > threshold)
-    columns = np.flatnonzero(ink.max(axis=0) > threshold)
+    rows = (cv2.reduce(ink, 1, cv2.REDUCE_MAX).ravel() > threshold).nonzero()[0]
+    columns = (cv2.reduce(ink, 0, cv2.REDUCE_MAX).ravel() > threshold).nonzero()[0]
     if rows.size == 0 or columns.size == 0:
         return None
     x, y = int(columns[0]), int(rows[0])
@@ -43,10 +45,17 @@ def stroke_width(ink: FloatImage) -> float:
         The width in pixels of this picture; 0.0 without ink.
     """
     mask = (ink > _INK).astype(np.uint8)
-    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    padded = _pad(mask, 1)
     inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0]
     # A pixel's centre lies half a pixel nearer to the edge than the distance to its neighbour.
     return float(4 * (inside.mean() - 0.5)) if inside.size else 0.0
+
+
+def _pad(image: npt.NDArray[Any], margin: int) -> npt.NDArray[Any]:
+    """Surround an image with zeros; faster than NumPy's own."""
+    return np.asarray(
+        cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    )
 
 
 def _resize(ink: FloatImage, width: int, height: int) -> FloatImage:
@@ -79,7 +88,7 @@ def _bring_stroke_to_mnist(ink: FloatImage) -> FloatImage:
     if stroke == 0 or abs(target - stroke) < 0.1:
         return ink
     margin = max(0, round((target - stroke) * unit))
-    changed = _change_stroke(np.pad(ink, margin), (target - stroke) * unit)
+    changed = _change_stroke(_pad(ink, margin), (target - stroke) * unit)
     box = ink_box(changed)
     if box is None:
         return ink

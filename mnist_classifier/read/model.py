@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 CARD_KEY = "mnist_classifier.card"
 CLASSES = 10
+MEASURES = ("digit_probability", "confidence")
 
 _CHUNK = 128
 _MAX_BYTES = 256 * 1024 * 1024
@@ -72,6 +74,7 @@ class Model:
             ModelError: The file is missing, damaged, or another network.
         """
         name, content = _read(path)
+        self._name = name
         # ONNX's key for external data. ONNX Runtime would load them from the working folder.
         if b"location" in content:
             raise ModelError(f"{name}: names data outside itself; {_EXPECTED}")
@@ -82,22 +85,17 @@ class Model:
         self._many = self._few if self._threads == 1 else _session(content, name, 1)
         self._check_shapes(name)
         self.card = _card(self._few.get_modelmeta().custom_metadata_map, name)
-        try:
-            self.temperature = float(self.card["temperature"])
-            refusal = self.card["refusal"]
-            self.refusal = Refusal(str(refusal["measure"]), float(refusal["threshold"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{name}: its card lacks {error}; {_EXPECTED}") from error
+        self.temperature, self.refusal = _settings(self.card, name)
 
     def logits(self, images: Floats) -> Floats:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""
         if len(images) == 0:
             return np.empty((0, CLASSES), np.float32)
         if len(images) <= _CHUNK:
-            return _run(self._few, images)
+            return self._run(self._few, images)
         chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
         with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(partial(_run, self._many), chunks)))
+            return np.concatenate(list(pool.map(partial(self._run, self._many), chunks)))
 
     def judge(self, images: Floats, threshold: float) -> Judgement:
         """Classify images, and refuse those that are no digit.
@@ -122,6 +120,17 @@ class Model:
             scores = digit / (digit + np.exp(np.minimum(-peak[:, 0], 60)))
         labels = logits.argmax(axis=1)
         return Judgement(labels, scaled / total, confidences, scores >= threshold, scores)
+
+    def _run(self, session: Any, images: Floats) -> Floats:
+        try:
+            logits: Floats = session.run(["logits"], {"images": images})[0]
+        except Exception as error:  # its own exceptions share no base but this
+            raise ModelError(
+                f"{self._name}: ONNX Runtime cannot run it on {len(images)} images; {_EXPECTED}"
+            ) from error
+        if logits.shape != (len(images), CLASSES):
+            raise ModelError(f"{self._name}: gave logits of shape {logits.shape}; {_EXPECTED}")
+        return logits
 
     def _check_shapes(self, name: str) -> None:
         inputs, outputs = self._few.get_inputs(), self._few.get_outputs()
@@ -177,11 +186,6 @@ def _session(content: bytes, name: str, threads: int) -> Any:
         raise ModelError(f"{name}: damaged, or no ONNX file; {_EXPECTED}") from error
 
 
-def _run(session: Any, images: Floats) -> Floats:
-    logits: Floats = session.run(["logits"], {"images": images})[0]
-    return logits
-
-
 def _read(path: str | Path | None) -> tuple[str, bytes]:
     if path is None:
         shipped = resources.files("mnist_classifier.read") / "pretrained" / "digits.onnx"
@@ -202,3 +206,29 @@ def _card(metadata: dict[str, str], name: str) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise ModelError(f"{name}: its model card is no JSON object; {_EXPECTED}")
     return card
+
+
+def _settings(card: dict[str, Any], name: str) -> tuple[float, Refusal]:
+    """Return the temperature and the refusal that a card states, if they make sense."""
+    try:
+        temperature = float(card["temperature"])
+        refusal = card["refusal"]
+        measure, threshold = str(refusal["measure"]), float(refusal["threshold"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"{name}: its card lacks {error}; {_EXPECTED}") from error
+    if not (0 < temperature < math.inf):
+        raise ModelError(
+            f"{name}: its card's temperature is {temperature}; expected a number above 0: "
+            "export it again"
+        )
+    if not 0 <= threshold <= 1:
+        raise ModelError(
+            f"{name}: its card's rejection threshold is {threshold}; expected a number from 0 "
+            "to 1: export it again"
+        )
+    if measure not in MEASURES:
+        raise ModelError(
+            f"{name}: its card's measure is {measure!r}; expected one of {', '.join(MEASURES)}: "
+            "export it again"
+        )
+    return temperature, Refusal(measure, threshold)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from pathlib import Path
 from typing import TypeAlias
 
 import cv2
-import imagesize
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError, PictureTooLargeError
+from mnist_classifier.read.headers import HeaderError, picture_size
 
 BgrImage = npt.NDArray[np.uint8]
 Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
@@ -91,9 +90,12 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
         )
     if content[:2] == _JPEG:
         halve = width * height > _HALF_SIZE_ABOVE
-        decoded = _decode(content, _HALF if halve else cv2.IMREAD_COLOR, name)
+        flags, scale = (_HALF, 2) if halve else (cv2.IMREAD_COLOR, 1)
+        decoded = _decode(content, flags, name)
+        _check_size(decoded, (-(-width // scale), -(-height // scale)), name)
         return np.asarray(decoded, np.uint8), (2.0 if halve else 1.0)
     decoded = _decode(content, cv2.IMREAD_UNCHANGED, name)
+    _check_size(decoded, (width, height), name)
     decoded = _turn_upright(decoded, _exif_orientation(content))
     return _to_bgr(_to_8_bits(decoded, name), rgb=False), 1.0
 
@@ -101,12 +103,9 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
 def _size_from_header(content: bytes, name: str) -> tuple[int, int]:
     """Return width and height from the file's header, without decoding."""
     try:
-        width, height = imagesize.get(io.BytesIO(content))
-    except Exception as error:  # damaged bytes make its parser raise many kinds
+        return picture_size(content)
+    except HeaderError as error:
         raise _not_a_picture(name) from error
-    if not (isinstance(width, int) and isinstance(height, int)) or width < 1 or height < 1:
-        raise _not_a_picture(name)
-    return width, height
 
 
 def _decode(content: bytes, flags: int, name: str) -> npt.NDArray[np.generic]:
@@ -117,6 +116,12 @@ def _decode(content: bytes, flags: int, name: str) -> npt.NDArray[np.generic]:
     if decoded is None or decoded.size == 0:
         raise _not_a_picture(name)
     return decoded
+
+
+def _check_size(decoded: npt.NDArray[np.generic], size: tuple[int, int], name: str) -> None:
+    """Check that a decoded picture, upright or on its side, is as large as its header says."""
+    if decoded.shape[:2] not in (size, size[::-1]):
+        raise _not_a_picture(name)
 
 
 def _exif_orientation(content: bytes) -> int:

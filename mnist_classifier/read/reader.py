@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import SettingsError
-from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, is_normalised, normalise
+from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, is_normalised
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
 from mnist_classifier.read.picture import MAX_PIXELS, Picture, load_picture
 from mnist_classifier.read.segmentation import (
@@ -25,6 +25,7 @@ from mnist_classifier.read.segmentation import (
     touches_edge,
     typical_height,
 )
+from mnist_classifier.read.work import TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
@@ -137,15 +138,10 @@ class DigitReader:
         if is_normalised(whole):
             box = ink_box(whole) or (0, 0, SIDE, SIDE)
             return self._reading([[Mark(box, whole, 255.0)]], scale)
-        components = find_marks(strength)
-        if not components:
-            return Reading("", (), "nothing is written: no ink was found")
-        small = max(strength.shape) <= _SMALL_SIDE
-        marks = join_marks(components, small, self._classify)
-        if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
-            return Reading("", (), "no digit: several marks, cut by the edge of a small picture")
-        lines = [resegment(line, self._classify) for line in group_lines(marks)]
-        return self._reading(lines, scale)
+        try:
+            return self._read_marks(strength, scale)
+        except TooMuchWorkError as error:
+            return Reading("", (), str(error))
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
@@ -161,12 +157,23 @@ class DigitReader:
         """
         return self.model.judge(checked_images(images), self.threshold)
 
-    def _classify(self, inks: list[FloatImage]) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Return for each ink how surely it is one digit, and its label.
+    def _read_marks(self, strength: FloatImage, scale: float) -> Reading:
+        """Find the marks in ink, join and split them, and read them."""
+        components = find_marks(strength)
+        if not components:
+            return Reading("", (), "nothing is written: no ink was found")
+        small = max(strength.shape) <= _SMALL_SIDE
+        marks = join_marks(components, small, self._classify)
+        if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
+            return Reading("", (), "no digit: several marks, cut by the edge of a small picture")
+        return self._reading(resegment(group_lines(marks), self._classify, Work()), scale)
+
+    def _classify(self, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """Return for each mark how surely it is one digit, and its label.
 
         The first is the score, as a rule P(a digit), times the label's probability.
         """
-        images = [normalise(ink) for ink in inks]
+        images = [mark.image for mark in marks]
         batch = np.stack(images) if images else np.empty((0, SIDE, SIDE), np.float32)
         judged = self.model.judge(batch, self.threshold)
         return judged.scores * judged.confidences, judged.labels
@@ -174,7 +181,7 @@ class DigitReader:
     def _reading(self, lines: list[list[Mark]], scale: float) -> Reading:
         """Judge all marks; return the digits in the picture's pixels, or a refusal."""
         marks = [mark for line in lines for mark in line]
-        images = np.stack([normalise(mark.ink) for mark in marks])
+        images = np.stack([mark.image for mark in marks])
         judged = self.model.judge(images, self.threshold)
         height = typical_height(marks, np.where(judged.accepted, 1.0, 0.25))
         heights = np.array([mark.box[3] for mark in marks])

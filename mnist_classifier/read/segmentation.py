@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.normalisation import FloatImage, ink_box, stroke_width
+from mnist_classifier.normalisation import FloatImage, ink_box, normalise, stroke_width
 from mnist_classifier.read.picture import BgrImage
+from mnist_classifier.read.work import Work, check_marks
 
 Box = tuple[int, int, int, int]
-Classify = Callable[[list[FloatImage]], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
-"""Takes the ink of n marks; returns how surely each is one digit, in [0, 1], and its label."""
-
 # A larger picture is shrunk to this longest side: small digits stay legible, and it is quick.
 _LONGEST_SIDE = 1600
 _SMALL_SIDE = 48
@@ -25,7 +24,6 @@ _FAINTEST_INK = 14.0
 _FAINT_SHARE = 0.2
 _FIRM_SHARE = 0.4
 _FAINTEST_PEN = 0.35
-_MOST_MARKS = 2000
 _INK = 0.5
 # A mark that is this surely a digit is not joined or split.
 _SURE = 0.9
@@ -44,6 +42,15 @@ class Mark:
     """Shape ``(height, width)``, values in [0, 1], 1 where the pen was."""
     level: float
     """The strength of firm ink in it, in [0, 255]."""
+
+    @cached_property
+    def image(self) -> FloatImage:
+        """Shape ``(28, 28)``, in [0, 1], light on dark: the network's input."""
+        return normalise(self.ink)
+
+
+Classify = Callable[[list[Mark]], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
+"""Takes n marks; returns how surely each is one digit, in [0, 1], and its label."""
 
 
 def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
@@ -130,6 +137,9 @@ def find_marks(strength: FloatImage) -> list[Mark]:
 
     Returns:
         The marks, in no particular order; empty where there is nothing but paper.
+
+    Raises:
+        TooMuchWorkError: They are more, or lie more in each other, than a page's digits.
     """
     faintest = max(_FAINTEST_INK, 5 * _grain(strength))
     if float(strength.max()) < 2 * faintest:
@@ -201,16 +211,18 @@ def _cut_out(
     strength: FloatImage, firm: npt.NDArray[np.uint8], faint: npt.NDArray[np.uint8]
 ) -> list[Mark]:
     """Return each connected component of firm ink, with its soft edge, as a mark."""
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(firm, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(firm, connectivity=8)
     height, width = strength.shape
     boxes = stats[1:, :4]
     tall = np.sort(np.maximum(boxes[:, 2], boxes[:, 3]))[::-1]
     # A speck is small beside the largest marks, or below 3 pixels.
     reference = float(np.median(tall[: max(1, min(len(tall), 5))]))
     least = max(3.0, 0.12 * reference)
-    wanted = [i for i in range(1, n) if max(stats[i, 2], stats[i, 3]) >= least]
+    wanted = 1 + np.flatnonzero(np.maximum(boxes[:, 2], boxes[:, 3]) >= least)
+    areas = stats[wanted, 2].astype(np.int64) * stats[wanted, 3]
+    check_marks(len(wanted), int(areas.sum()), strength.size)
     marks = []
-    for i in sorted(wanted, key=lambda i: -stats[i, 4])[:_MOST_MARKS]:
+    for i in wanted[np.argsort(-stats[wanted, 4], kind="stable")]:
         x, y, w, h = (int(value) for value in stats[i, :4])
         left, top = max(0, x - 2), max(0, y - 2)
         right, bottom = min(width, x + w + 2), min(height, y + h + 2)
@@ -272,34 +284,48 @@ def join_marks(components: list[Mark], small: bool, classify: Classify) -> list[
     whole = merge(components)
     if whole.box[2] > 1.3 * whole.box[3]:
         return marks
-    together, *alone = classify([whole.ink, *(mark.ink for mark in marks)])[0]
+    together, *alone = classify([whole, *marks])[0]
     return [whole] if together >= 0.5 and (small or min(alone) < 0.5) else marks
 
 
 def join_broken(marks: list[Mark]) -> list[Mark]:
-    """Join strokes of one digit that do not touch and lie one above the other."""
-    joined: list[Mark] = []
+    """Join strokes of one digit that do not touch and lie one above the other.
+
+    From the tallest on, a mark joins the first of those before it that it belongs to.
+    """
+    groups: list[list[Mark]] = []
+    boxes = np.empty((len(marks), 4), np.int64)  # of all the marks in each group
     for mark in sorted(marks, key=lambda mark: -mark.box[3]):
-        for i, other in enumerate(joined):
-            if _belong_together(other.box, mark.box):
-                joined[i] = merge([other, mark])
-                break
+        box = np.array(mark.box)
+        together = np.flatnonzero(_belong_together(boxes[: len(groups)], box))
+        if together.size:
+            first = together[0]
+            groups[first].append(mark)
+            corner = np.minimum(boxes[first, :2], box[:2])
+            end = np.maximum(boxes[first, :2] + boxes[first, 2:], box[:2] + box[2:])
+            boxes[first] = *corner, *(end - corner)
         else:
-            joined.append(mark)
-    return joined
+            boxes[len(groups)] = box
+            groups.append([mark])
+    return [merge(group) if len(group) > 1 else group[0] for group in groups]
 
 
-def _belong_together(large: Box, small: Box) -> bool:
-    """Tell whether a small box lies above, on or below a large one as part of the same digit."""
-    overlap = min(large[0] + large[2], small[0] + small[2]) - max(large[0], small[0])
-    gap = max(large[1], small[1]) - min(large[1] + large[3], small[1] + small[3])
-    together = max(large[1] + large[3], small[1] + small[3]) - min(large[1], small[1])
-    narrow = min(large[2], small[2])
-    return (
-        overlap >= 0.45 * narrow
-        and gap <= 0.25 * large[3]
-        and (small[3] <= 0.6 * large[3] or overlap >= 0.8 * narrow)
-        and together <= 1.7 * large[3]
+def _belong_together(
+    large: npt.NDArray[np.int64], small: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Tell whether a small box lies above, on or below each large one as part of the same digit."""
+    x, y, width, height = large.T
+    left, top, small_width, small_height = small
+    bottom = top + small_height
+    overlap = np.minimum(x + width, left + small_width) - np.maximum(x, left)
+    gap = np.maximum(y, top) - np.minimum(y + height, bottom)
+    together = np.maximum(y + height, bottom) - np.minimum(y, top)
+    narrow = np.minimum(width, small_width)
+    return np.asarray(
+        (overlap >= 0.45 * narrow)
+        & (gap <= 0.25 * height)
+        & ((small_height <= 0.6 * height) | (overlap >= 0.8 * narrow))
+        & (together <= 1.7 * height)
     )
 
 
@@ -326,48 +352,64 @@ def group_lines(marks: list[Mark]) -> list[list[Mark]]:
         return []
     typical = float(np.median([mark.box[3] for mark in marks]))
     lines: list[list[Mark]] = []
+    # The last three marks of each line: their tops, and their heights; none overlaps before it is.
+    tops, heights = np.full((2, len(marks), 3), -np.inf)
     for mark in sorted(marks, key=lambda mark: mark.box[0] + mark.box[2] / 2):
         _, y, _, h = mark.box
-        best, most = None, 0.3
-        for line in lines:
-            near = [other.box for other in line[-3:]]
-            overlaps = [
-                (min(y + h, oy + oh) - max(y, oy)) / max(1.0, min(h, oh, typical))
-                for _, oy, _, oh in near
-            ]
-            if max(overlaps) > most:
-                best, most = line, max(overlaps)
-        if best is None:
-            lines.append([mark])
-        else:
-            best.append(mark)
+        top, height = tops[: len(lines)], heights[: len(lines)]
+        shared = np.minimum(y + h, top + height) - np.maximum(y, top)
+        least = np.maximum(1.0, np.minimum(height, min(h, typical)))
+        overlaps = (shared / least).max(axis=1)
+        best = int(overlaps.argmax()) if lines else 0
+        if not lines or overlaps[best] <= 0.3:
+            best = len(lines)
+            lines.append([])
+        last = len(lines[best]) % 3
+        tops[best, last], heights[best, last] = y, h
+        lines[best].append(mark)
     lines.sort(key=lambda line: float(np.mean([m.box[1] + m.box[3] / 2 for m in line])))
     return lines
 
 
-def resegment(line: list[Mark], classify: Classify) -> list[Mark]:
-    """Join and split the marks of a line where that makes them more surely digits.
+def resegment(lines: list[list[Mark]], classify: Classify, work: Work) -> list[list[Mark]]:
+    """Join and split the marks of each line where that makes them more surely digits.
 
     The method is heuristic over-segmentation (LeCun et al. 1998, section V). It is tried only on
     a mark that is unlikely to be one digit.
+
+    Raises:
+        TooMuchWorkError: There are more ways to do so than `work` allows.
     """
-    joined: list[Mark] = []
-    scores: list[float] = []
+    scores = iter(classify([mark for line in lines for mark in line])[0].tolist())
+    joined = [_join_neighbours(line, scores, classify, work) for line in lines]
+    wide = [
+        mark
+        for line in joined
+        for mark, score in line
+        if score < 0.5 and mark.box[2] > 0.85 * mark.box[3]
+    ]
+    parts = dict(zip(map(id, wide), _split_touching(wide, classify, work), strict=True))
+    return [[part for mark, _ in line for part in parts.get(id(mark), [mark])] for line in joined]
+
+
+def _join_neighbours(
+    line: list[Mark], scores: Iterator[float], classify: Classify, work: Work
+) -> list[tuple[Mark, float]]:
+    """Join marks side by side that are more surely a digit together; return all with scores."""
+    joined: list[tuple[Mark, float]] = []
     height = typical_height(line)
-    for mark, score in zip(line, classify([mark.ink for mark in line])[0], strict=True):
-        if joined and min(score, scores[-1]) < _SURE and _are_close(joined[-1], mark, height):
-            both = merge([joined[-1], mark])
-            together = float(classify([both.ink])[0][0])
-            if together > score * scores[-1] and together > 0.5:
-                joined[-1], scores[-1] = both, together
-                continue
-        joined.append(mark)
-        scores.append(float(score))
-    parts: list[Mark] = []
-    for mark, score in zip(joined, scores, strict=True):
-        wide = mark.box[2] > 0.85 * mark.box[3]
-        parts += _split_touching(mark, classify) if score < 0.5 and wide else [mark]
-    return parts
+    for mark, score in zip(line, scores, strict=False):
+        if joined:
+            last, last_score = joined[-1]
+            if min(score, last_score) < _SURE and _are_close(last, mark, height):
+                work.spend(1, last.ink.size + mark.ink.size)
+                both = merge([last, mark])
+                together = float(classify([both])[0][0])
+                if together > score * last_score and together > 0.5:
+                    joined[-1] = both, together
+                    continue
+        joined.append((mark, score))
+    return joined
 
 
 def _are_close(left: Mark, right: Mark, height: float) -> bool:
@@ -377,29 +419,56 @@ def _are_close(left: Mark, right: Mark, height: float) -> bool:
     return gap < 0.25 * height and width < 1.5 * height
 
 
-def _split_touching(mark: Mark, classify: Classify) -> list[Mark]:
-    """Split touching digits, if every part is surely a digit; otherwise return the mark.
+def _split_touching(marks: list[Mark], classify: Classify, work: Work) -> list[list[Mark]]:
+    """Split touching digits: return each mark's parts, if all are surely digits, or it alone."""
+    if not marks:
+        return []
+    spans = [_spans(mark) for mark in marks]
+    heights = [mark.box[3] for mark in marks]
+    columns = [sum(b - a for a, b in own) for own in spans]
+    work.spend(sum(map(len, spans)), int(np.dot(columns, heights)))
+    parts = [[_crop(mark, a, b) for a, b in own] for mark, own in zip(marks, spans, strict=True)]
+    scores, labels = classify([part for own in parts for part in own])
+    ends = np.cumsum([len(own) for own in spans])[:-1]
+    return [
+        _surest_parts(*of_mark)
+        for of_mark in zip(
+            marks, spans, parts, np.split(scores, ends), np.split(labels, ends), strict=True
+        )
+    ]
 
-    Of all ways to cut, dynamic programming finds the one with the largest product of scores.
-    """
+
+def _spans(mark: Mark) -> list[tuple[int, int]]:
+    """Return the pairs of columns between which a mark may hold one of several digits."""
     cuts = _cut_columns(mark.ink)
     height = mark.box[3]
-    spans = [
+    return [
         (a, b)
         for i, a in enumerate(cuts)
         for b in cuts[i + 1 :]
         if 0.12 * height <= b - a <= 1.3 * height and (a, b) != (cuts[0], cuts[-1])
     ]
-    parts = [_crop(mark, a, b) for a, b in spans]
-    scores, labels = classify([part.ink for part in parts])
+
+
+def _surest_parts(
+    mark: Mark,
+    spans: list[tuple[int, int]],
+    parts: list[Mark],
+    scores: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+) -> list[Mark]:
+    """Return the parts of the surest way to cut a mark, or the mark if no way is sure.
+
+    Of all ways to cut, dynamic programming finds the one with the largest product of scores.
+    """
     # best[b]: the best score of the ink left of column b, and the indices of its parts.
     best: dict[int, tuple[float, list[int]]] = {0: (1.0, [])}
     for i, (a, b) in sorted(enumerate(spans), key=lambda numbered: numbered[1]):
-        if a in best and scores[i] >= _SURE and parts[i].box[3] >= 0.6 * height:
+        if a in best and scores[i] >= _SURE and parts[i].box[3] >= 0.6 * mark.box[3]:
             score = best[a][0] * float(scores[i])
             if score > best.get(b, (0.0, []))[0]:
                 best[b] = score, [*best[a][1], i]
-    _, chosen = best.get(cuts[-1], (0.0, []))
+    _, chosen = best.get(mark.ink.shape[1], (0.0, []))
     # The stems of letters look like ones: with half of the parts or more ones, it is no number.
     ones = sum(int(labels[i]) == 1 for i in chosen)
     return [parts[i] for i in chosen] if 2 * ones < len(chosen) else [mark]

@@ -1,7 +1,9 @@
 """A model file is loaded as data; what is not one of ours is refused."""
 
 import json
+import math
 
+import numpy as np
 import pytest
 
 from mnist_classifier import DigitReader
@@ -65,6 +67,45 @@ def test_other_files_are_refused(content, message, tmp_path):
     with pytest.raises(ModelError, match=message) as error:
         DigitReader(path)
     assert "mnist export" in str(error.value)
+
+
+def card_with(temperature=1.0, threshold=0.5, measure="confidence"):
+    return json.dumps(
+        {"temperature": temperature, "refusal": {"measure": measure, "threshold": threshold}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *(({"temperature": t}, "temperature is") for t in (0, -1, math.nan, math.inf, -math.inf)),
+        *(({"threshold": t}, "threshold is") for t in (-0.1, 1.1, math.nan, math.inf)),
+        ({"measure": "mood"}, "measure is 'mood'"),
+    ],
+)
+def test_a_card_whose_numbers_make_no_sense_is_refused(changes, message, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(network(card=card_with(**changes)))
+    with pytest.raises(ModelError, match=f"{message}.*; expected .*: export it again"):
+        DigitReader(path)
+
+
+def test_a_network_that_wants_more_memory_than_there_is_is_refused_in_words(tmp_path):
+    model = onnx.load_from_string(network(card=GOOD))
+    helper = onnx.helper
+    model.graph.initializer.append(helper.make_tensor("huge", 7, [3], [1 << 20, 1 << 20, 1 << 4]))
+    model.graph.node[1].output[0] = "small"
+    model.graph.node.append(helper.make_node("ReduceSum", ["flat"], ["sum"], keepdims=0))
+    model.graph.node.append(helper.make_node("Expand", ["sum", "huge"], ["expanded"]))
+    model.graph.node.append(helper.make_node("ReduceMax", ["expanded"], ["most"], keepdims=0))
+    model.graph.node.append(helper.make_node("Add", ["small", "most"], ["logits"]))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    reader = DigitReader(path)
+    with pytest.raises(ModelError, match="cannot run it on 1 images; expected an ONNX file"):
+        reader.read_images(np.zeros((1, 28, 28), np.uint8))
+    with pytest.raises(ModelError, match="cannot run it on 128 images; expected an ONNX file"):
+        reader.read_images(np.zeros((300, 28, 28), np.uint8))
 
 
 @pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "*/_ORT_MEM_ADDR_/*"])
