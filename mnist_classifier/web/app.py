@@ -14,7 +14,8 @@ from mnist_classifier.version import __version__
 from mnist_classifier.web import openapi, problems
 from mnist_classifier.web.api import PAGES, routes
 from mnist_classifier.web.batching import Batcher
-from mnist_classifier.web.edge import Edge, InFlight
+from mnist_classifier.web.edge import Edge
+from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.settings import ServiceSettings
 
@@ -36,7 +37,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         threads=settings.threads,
     )
     batcher = Batcher(reader, settings.threads)
-    in_flight, metrics = InFlight(settings.max_in_flight), Metrics()
+    load = Load(batcher.threads, settings.max_in_flight, settings.timeout)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,7 +53,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    router = routes(settings, batcher, in_flight, metrics)
+    router = routes(settings, batcher, load, metrics)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)
@@ -63,5 +65,5 @@ def create_app(settings: ServiceSettings) -> FastAPI:
             allow_headers=["Content-Type"],
         )
     paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
-    app.add_middleware(Edge, in_flight=in_flight, metrics=metrics, paths=paths)
+    app.add_middleware(Edge, load=load, metrics=metrics, paths=paths)
     return app

@@ -56,14 +56,15 @@ def serve(settings: ServiceSettings, listener: socket.socket, workers: int) -> N
         # Before uvicorn serves, nothing is in flight, and an exception could interrupt an import.
         # After it served, it raises again the signal that stopped it.
         signal.signal(signal.SIGTERM, leave)
-        config = _config(settings, workers)
+        config = configuration(settings, workers)
         if workers > 1:
             Multiprocess(config, sockets=[listener]).run()
         else:
             Server(config).run(sockets=[listener])
 
 
-def _config(settings: ServiceSettings, workers: int) -> Config:
+def configuration(settings: ServiceSettings, workers: int) -> Config:
+    """Return uvicorn's configuration of a service."""
     from mnist_classifier.web.connections import BoundedProtocol
 
     protocol: Any = partial(BoundedProtocol, seconds=settings.timeout)
