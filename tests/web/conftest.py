@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +16,14 @@ import pytest
 
 from tests.conftest import ROOT, write_idx_folder
 from tests.read.drawing import png, write
+
+
+def until(condition):
+    """Wait for something that happens in the service."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("it does not happen")
 
 
 class Service:

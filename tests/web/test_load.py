@@ -1,23 +1,13 @@
 """A service under load: slow pictures, clients that leave. With real sockets."""
 
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from tests.read.drawing import png, write
+from tests.web.conftest import until
 
 PNG = {"Content-Type": "image/png"}
 PICTURES = [png(write(text)) for text in "1234"]
-
-
-def until(condition):
-    """Wait for something that happens in the service."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("it does not happen")
 
 
 def status(client, path):
