@@ -141,4 +141,6 @@ def _base64(image: Images) -> str:
 
 
 def _json(answer: object) -> Response:
-    return Response(json.dumps(answer, ensure_ascii=False), media_type="application/json")
+    # A name or a card may hold half a character (a surrogate), which UTF-8 has no bytes for.
+    content = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, media_type="application/json")
