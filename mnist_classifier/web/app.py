@@ -45,7 +45,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         yield
         batcher.close()
 
-    app = FastAPI(
+    app = openapi.DescribedApp(
         title="MNIST classifier",
         version=__version__,
         description=openapi.DESCRIPTION,
@@ -57,13 +57,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)
-    if settings.cors_origins:
+    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
+    app.add_middleware(Edge, load=load, metrics=metrics, paths=paths)
+    if settings.cors_origins:  # outermost: a page elsewhere can read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type"],
+            expose_headers=["Retry-After"],
         )
-    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
-    app.add_middleware(Edge, load=load, metrics=metrics, paths=paths)
     return app

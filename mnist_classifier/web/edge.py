@@ -44,7 +44,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        method, began = scope["method"], time.perf_counter()
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -54,18 +54,23 @@ class Edge:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
+
+        if method == "HEAD":  # every route that answers GET answers HEAD
+            scope = {**scope, "method": "GET"}
 
         try:
             await self._answer(scope, receive, send_with_headers)
         except Exception:
-            logging.getLogger(__name__).exception("%s %s failed", scope["method"], scope["path"])
+            logging.getLogger(__name__).exception("%s %s failed", method, scope["path"])
             if status == 0:
                 failed = problems.response(500, "a fault of the service; its log says more")
                 await failed(scope, receive, send_with_headers)
         finally:
             path = scope["path"] if scope["path"] in self._paths else "other"
-            self._metrics.count(scope["method"], path, status, time.perf_counter() - began)
+            self._metrics.count(method, path, status, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(_LIMITED):

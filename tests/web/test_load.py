@@ -120,3 +120,18 @@ def test_images_whose_client_has_left_are_not_judged(serve_here, monkeypatch):
         gate.open.set()
         assert picture.result().status_code == images.result().status_code == 200
     assert judged == [3]
+
+
+def test_a_page_of_an_allowed_origin_can_read_a_refusal(serve_here):
+    origin = "https://example.org"
+    client, gate = serve_here(max_in_flight=1, cors_origins=(origin,))
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(read, client, PICTURES[0])
+        until(lambda: gate.pictures)
+        refused = client.get("/v1/gallery", headers={"Origin": origin})
+        gate.open.set()
+        assert first.result().status_code == 200
+    check_busy(refused)
+    assert refused.headers["access-control-allow-origin"] == origin
+    assert refused.headers["access-control-expose-headers"] == "Retry-After"
+    assert refused.headers["x-content-type-options"] == "nosniff"
