@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-from collections.abc import Awaitable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,38 +17,41 @@ from mnist_classifier.read.explanation import explain
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.web import bodies, openapi
 from mnist_classifier.web.batching import Batcher, Images
-from mnist_classifier.web.edge import InFlight
 from mnist_classifier.web.gallery import gallery
+from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.problems import ProblemError
 from mnist_classifier.web.settings import ServiceSettings
+from mnist_classifier.web.waiting import while_client_waits
 
 PAGES = Path(__file__).with_name("static")
 
 Result = TypeVar("Result")
 
 
-def routes(
-    settings: ServiceSettings, batcher: Batcher, in_flight: InFlight, metrics: Metrics
-) -> APIRouter:
+def routes(settings: ServiceSettings, batcher: Batcher, load: Load, metrics: Metrics) -> APIRouter:
     """Return the routes of a service."""
     router = APIRouter()
-    _add_reading(router, settings, batcher)
-    _add_monitoring(router, in_flight, metrics)
+    _add_reading(router, settings, batcher, load)
+    _add_monitoring(router, load, metrics)
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         router.add_api_route(path, _page(PAGES / file), include_in_schema=False)
     return router
 
 
-def _add_reading(router: APIRouter, settings: ServiceSettings, batcher: Batcher) -> None:
+def _add_reading(
+    router: APIRouter, settings: ServiceSettings, batcher: Batcher, load: Load
+) -> None:
     card = batcher.reader.model.card
 
-    async def in_time(answer: Awaitable[Result]) -> Result:
+    async def in_time(request: Request, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        if late := load.long_wait():
+            raise late
         try:
-            return await asyncio.wait_for(answer, settings.timeout)
-        except asyncio.TimeoutError as error:
+            return await while_client_waits(request, work(), settings.timeout)
+        except TimeoutError as error:
             detail = f"no answer within {settings.timeout:g} seconds; come again, or send less"
-            raise ProblemError(503, detail) from error
+            raise ProblemError(503, detail, load.retry_after) from error
 
     @router.post("/v1/read", **openapi.READ)
     async def read(
@@ -56,7 +59,7 @@ def _add_reading(router: APIRouter, settings: ServiceSettings, batcher: Batcher)
         images: Annotated[bool, Query(description="Add to each digit the image judged.")] = False,
     ) -> Response:
         picture, name = await bodies.read_picture(request, settings)
-        reading = await in_time(batcher.read(picture))
+        reading = await in_time(request, lambda: batcher.read(picture))
         answer = {"picture": name, **reading.to_dict(), "error": None}
         if images:
             for fields, digit in zip(answer["digits"], reading.digits, strict=True):
@@ -69,7 +72,7 @@ def _add_reading(router: APIRouter, settings: ServiceSettings, batcher: Batcher)
         probabilities: Annotated[bool, Query(description="Add all ten of each image.")] = False,
     ) -> Response:
         images = await bodies.read_images(request, settings)
-        judged = await in_time(batcher.read_images(images))
+        judged = await in_time(request, lambda: batcher.read_images(images))
         answer = {
             "labels": judged.labels.tolist(),
             "confidences": _rounded(judged.confidences),
@@ -84,22 +87,24 @@ def _add_reading(router: APIRouter, settings: ServiceSettings, batcher: Batcher)
         images = await bodies.read_images(request, settings)
         if len(images) != 1:
             raise ProblemError(422, f"got {len(images)} images; expected one, of 784 bytes")
-        return _json(await in_time(batcher.run(lambda: _explained(batcher.reader, images))))
+        work = partial(_explained, batcher.reader, images)
+        return _json(await in_time(request, lambda: batcher.threads.run(work)))
 
     @router.get("/v1/gallery", **openapi.GALLERY)
-    async def show_gallery() -> Response:
-        return _json(await in_time(batcher.run(lambda: gallery(card, settings.data_dir))))
+    async def show_gallery(request: Request) -> Response:
+        work = partial(gallery, card, settings.data_dir)
+        return _json(await in_time(request, lambda: batcher.threads.run(work)))
 
 
-def _add_monitoring(router: APIRouter, in_flight: InFlight, metrics: Metrics) -> None:
+def _add_monitoring(router: APIRouter, load: Load, metrics: Metrics) -> None:
     @router.get("/healthz", **openapi.HEALTH)
     async def healthz() -> Response:
         return _json({"status": "ok"})
 
     @router.get("/readyz", **openapi.READY)
     async def readyz() -> Response:
-        if in_flight.full:
-            raise ProblemError(503, f"{in_flight.now} requests are in flight, the most allowed")
+        if refused := load.refusal():
+            raise refused
         return _json({"status": "ready"})
 
     @router.get("/metrics", **openapi.METRICS)
@@ -136,4 +141,6 @@ def _base64(image: Images) -> str:
 
 
 def _json(answer: object) -> Response:
-    return Response(json.dumps(answer, ensure_ascii=False), media_type="application/json")
+    # A name or a card may hold half a character (a surrogate), which UTF-8 has no bytes for.
+    content = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, media_type="application/json")

@@ -14,7 +14,8 @@ from mnist_classifier.version import __version__
 from mnist_classifier.web import openapi, problems
 from mnist_classifier.web.api import PAGES, routes
 from mnist_classifier.web.batching import Batcher
-from mnist_classifier.web.edge import Edge, InFlight
+from mnist_classifier.web.edge import Edge
+from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.settings import ServiceSettings
 
@@ -36,14 +37,15 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         threads=settings.threads,
     )
     batcher = Batcher(reader, settings.threads)
-    in_flight, metrics = InFlight(settings.max_in_flight), Metrics()
+    load = Load(batcher.threads, settings.max_in_flight, settings.timeout)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         batcher.close()
 
-    app = FastAPI(
+    app = openapi.DescribedApp(
         title="MNIST classifier",
         version=__version__,
         description=openapi.DESCRIPTION,
@@ -51,17 +53,18 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    router = routes(settings, batcher, in_flight, metrics)
+    router = routes(settings, batcher, load, metrics)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)
-    if settings.cors_origins:
+    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
+    app.add_middleware(Edge, load=load, metrics=metrics, paths=paths)
+    if settings.cors_origins:  # outermost: a page elsewhere can read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Content-Type"],
+            expose_headers=["Retry-After"],
         )
-    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
-    app.add_middleware(Edge, in_flight=in_flight, metrics=metrics, paths=paths)
     return app

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.read.model import Judgement
 from mnist_classifier.read.reader import DigitReader, Reading
+from mnist_classifier.web.threads import Threads
 
 Images = npt.NDArray[np.uint8]
-Result = TypeVar("Result")
+Request: TypeAlias = "tuple[Images, asyncio.Future[Judgement]]"
 
 # Images in a batch, unless one request alone has more.
 _MAX_BATCH = 256
@@ -30,13 +30,9 @@ class Batcher:
 
     def __init__(self, reader: DigitReader, threads: int) -> None:
         self.reader = reader
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
-        self._queue: deque[tuple[Images, asyncio.Future[Judgement]]] = deque()
+        self.threads = Threads(threads)
+        self._queue: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
-
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Call a function in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def read(self, picture: bytes) -> Reading:
         """Read a picture.
@@ -44,7 +40,7 @@ class Batcher:
         Raises:
             PictureError: It is no picture, is damaged or too large.
         """
-        return await self.run(lambda: self.reader.read(picture))
+        return await self.threads.run(lambda: self.reader.read(picture))
 
     async def read_images(self, images: Images) -> Judgement:
         """Judge images, shape ``(n, 28, 28)``, in a batch with others that wait."""
@@ -56,33 +52,49 @@ class Batcher:
 
     def close(self) -> None:
         """End the threads."""
-        self._pool.shutdown(cancel_futures=True)
+        self.threads.close()
 
     async def _empty_queue(self) -> None:
         while self._queue:
-            batch = [self._queue.popleft()]
-            size = len(batch[0][0])
-            while self._queue and size + len(self._queue[0][0]) <= _MAX_BATCH:
-                batch.append(self._queue.popleft())
-                size += len(batch[-1][0])
-            await self._judge(batch)
+            batch: list[Request] = []
+            try:
+                judged = await self.threads.run(partial(self._judge, batch))
+            except Exception as error:
+                for _, future in batch or self._take():
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                _hand_out(judged, batch)
 
-    async def _judge(self, batch: list[tuple[Images, asyncio.Future[Judgement]]]) -> None:
-        """Judge a batch; give each request its rows of the result, or the error."""
+    def _judge(self, batch: list[Request]) -> Judgement | None:
+        """Judge what waits, once a thread is free: the longer that takes, the larger the batch."""
+        batch += self._take()
+        if not batch:
+            return None
         requests = [images for images, _ in batch]
-        images = requests[0] if len(requests) == 1 else np.concatenate(requests)
-        try:
-            judged = await self.run(lambda: self.reader.read_images(images))
-        except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        start = 0
-        for own, future in batch:
-            rows = slice(start, start + len(own))
-            start += len(own)
-            if not future.done():  # a request that timed out has cancelled its future
-                future.set_result(
-                    Judgement(**{name: values[rows] for name, values in vars(judged).items()})
-                )
+        return self.reader.read_images(
+            requests[0] if len(requests) == 1 else np.concatenate(requests)
+        )
+
+    def _take(self) -> list[Request]:
+        """Take a batch from the queue, without the requests that have been given up."""
+        batch: list[Request] = []
+        size = 0
+        while self._queue and (not batch or size + len(self._queue[0][0]) <= _MAX_BATCH):
+            images, future = self._queue.popleft()
+            if not future.done():
+                batch.append((images, future))
+                size += len(images)
+        return batch
+
+
+def _hand_out(judged: Judgement | None, batch: list[Request]) -> None:
+    """Give each request of a batch its rows of the result."""
+    start = 0
+    for images, future in batch:
+        rows = slice(start, start + len(images))
+        start += len(images)
+        if not future.done():  # a request that timed out has cancelled its future
+            future.set_result(
+                Judgement(**{name: values[rows] for name, values in vars(judged).items()})
+            )

@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnist_classifier.web import problems
+from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 
 HEADERS = {
@@ -24,40 +25,26 @@ HEADERS = {
 _LIMITED = "/v1/"
 
 
-class InFlight:
-    """The number of requests in flight, and its limit."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.now = most, 0
-
-    @property
-    def full(self) -> bool:
-        """Whether the limit is reached."""
-        return self.now >= self.most
-
-
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(
-        self, app: ASGIApp, in_flight: InFlight, metrics: Metrics, paths: Collection[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, load: Load, metrics: Metrics, paths: Collection[str]) -> None:
         """Wrap an application.
 
         Args:
             app: The application.
-            in_flight: Counts the requests below ``/v1/``.
+            load: Counts the requests below ``/v1/``, and says when it is too much.
             metrics: Counts all.
             paths: The paths that metrics count one by one; all others count as ``other``.
         """
-        self._app, self._in_flight, self._metrics, self._paths = app, in_flight, metrics, paths
+        self._app, self._load, self._metrics, self._paths = app, load, metrics, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        method, began = scope["method"], time.perf_counter()
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -67,29 +54,33 @@ class Edge:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
+
+        if method == "HEAD":  # every route that answers GET answers HEAD
+            scope = {**scope, "method": "GET"}
 
         try:
             await self._answer(scope, receive, send_with_headers)
         except Exception:
-            logging.getLogger(__name__).exception("%s %s failed", scope["method"], scope["path"])
+            logging.getLogger(__name__).exception("%s %s failed", method, scope["path"])
             if status == 0:
                 failed = problems.response(500, "a fault of the service; its log says more")
                 await failed(scope, receive, send_with_headers)
         finally:
             path = scope["path"] if scope["path"] in self._paths else "other"
-            self._metrics.count(scope["method"], path, status, time.perf_counter() - began)
+            self._metrics.count(method, path, status, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(_LIMITED):
             await self._app(scope, receive, send)
             return
-        if self._in_flight.full:
-            detail = f"{self._in_flight.most} requests are in flight, the most allowed; come again"
-            await problems.response(503, detail)(scope, receive, send)
+        if refused := self._load.refusal():
+            await problems.answer(refused)(scope, receive, send)
             return
-        self._in_flight.now += 1
+        self._load.in_flight += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_flight.now -= 1
+            self._load.in_flight -= 1

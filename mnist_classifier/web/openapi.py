@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import numpy as np
+from fastapi import FastAPI
 
 from mnist_classifier.normalisation import SIDE
 from mnist_classifier.web.bodies import BYTES, JSON, MULTIPART, PICTURES
@@ -38,78 +39,119 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_SCHEMAS: dict[str, Any] = {}
+
+
+def _named(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Give a schema a name in the document; return a reference to it."""
+    _SCHEMAS[name] = schema
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+class DescribedApp(FastAPI):
+    """An application whose OpenAPI document has this module's named schemas."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document."""
+        document = super().openapi()
+        document.setdefault("components", {})["schemas"] = _SCHEMAS
+        return document
+
+
 _TEXT = {"type": "string"}
 _IMAGE = {
     "type": "string",
     "contentEncoding": "base64",
     "description": "28×28 bytes, row by row, 0 paper to 255 ink",
 }
-_PROBLEM = _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT})
-_READING = _object(
-    {
-        "picture": _or_null({**_TEXT, "description": "the file's name, if it came in a form"}),
-        "text": {**_TEXT, "description": "lines parted by a newline; ? is a mark, but no digit"},
-        "digits": _list(
-            _object(
-                {
-                    "label": _LABEL,
-                    "confidence": _SHARE,
-                    "probabilities": _SHARES,
-                    "box": {
-                        **_list({"type": "integer"}),
-                        "minItems": 4,
-                        "maxItems": 4,
-                        "description": "x, y, width, height in the picture's pixels",
-                    },
-                },
-                image=_IMAGE,
-            )
-        ),
-        "refused": _or_null({**_TEXT, "description": "why there is no text"}),
-        "error": {"type": "null"},
-    }
+_PROBLEM = _named(
+    "Problem",
+    _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT}),
 )
-_JUDGEMENTS = _object(
-    {
-        "labels": _list(_LABEL),
-        "confidences": _list(_SHARE),
-        "accepted": {**_list({"type": "boolean"}), "description": "false: no digit"},
-    },
-    probabilities=_list(_SHARES),
-)
-_EXPLANATION = _object(
-    {
-        "method": _TEXT,
-        "unit": _TEXT,
-        "labels": {**_list(_LABEL), "description": "the answer, and the second choice"},
-        "probabilities": _list(_SHARE),
-        "evidence": {
-            **_list(_list(_list({"type": "number"}))),
-            "description": "28×28 for each label: above 0 where the ink speaks for it",
+_DIGIT = _named(
+    "Digit",
+    _object(
+        {
+            "label": _LABEL,
+            "confidence": _SHARE,
+            "probabilities": _SHARES,
+            "box": {
+                **_list({"type": "integer"}),
+                "minItems": 4,
+                "maxItems": 4,
+                "description": "x, y, width, height in the picture's pixels",
+            },
         },
-    }
+        image=_IMAGE,
+    ),
+)
+_READING = _named(
+    "Reading",
+    _object(
+        {
+            "picture": _or_null({**_TEXT, "description": "the file's name, if it came in a form"}),
+            "text": {
+                **_TEXT,
+                "description": "lines parted by a newline; ? is a mark, but no digit",
+            },
+            "digits": _list(_DIGIT),
+            "refused": _or_null({**_TEXT, "description": "why there is no text"}),
+            "error": {"type": "null"},
+        }
+    ),
+)
+_JUDGEMENTS = _named(
+    "Judgements",
+    _object(
+        {
+            "labels": _list(_LABEL),
+            "confidences": _list(_SHARE),
+            "accepted": {**_list({"type": "boolean"}), "description": "false: no digit"},
+        },
+        probabilities=_list(_SHARES),
+    ),
+)
+_EXPLANATION = _named(
+    "Explanation",
+    _object(
+        {
+            "method": _TEXT,
+            "unit": _TEXT,
+            "labels": {**_list(_LABEL), "description": "the answer, and the second choice"},
+            "probabilities": _list(_SHARE),
+            "evidence": {
+                **_list(_list(_list({"type": "number"}))),
+                "description": "28×28 for each label: above 0 where the ink speaks for it",
+            },
+        }
+    ),
 )
 _COUNT = {"type": "integer", "minimum": 0}
-_GALLERY = _object(
-    {
-        "test_size": _or_null(_COUNT),
-        "test_accuracy": _or_null(_SHARE),
-        "test_accuracy_interval": _or_null(_list(_SHARE)),
-        "confusions": _or_null(
-            {**_list(_list(_COUNT)), "description": "a row a label, a column an answer"}
-        ),
-        "mistakes": _list(
-            _object(
-                {
-                    "index": _COUNT,
-                    "label": _LABEL,
-                    "answer": _LABEL,
-                    "confidence": _SHARE,
-                    "image": _or_null(_IMAGE),
-                }
-            )
-        ),
-    }
+_MISTAKE = _named(
+    "Mistake",
+    _object(
+        {
+            "index": _COUNT,
+            "label": _LABEL,
+            "answer": _LABEL,
+            "confidence": _SHARE,
+            "image": _or_null(_IMAGE),
+        }
+    ),
+)
+_GALLERY = _named(
+    "Gallery",
+    _object(
+        {
+            "test_size": _or_null(_COUNT),
+            "test_accuracy": _or_null(_SHARE),
+            "test_accuracy_interval": _or_null(_list(_SHARE)),
+            "confusions": _or_null(
+                {**_list(_list(_COUNT)), "description": "a row a label, a column an answer"}
+            ),
+            "mistakes": _list(_MISTAKE),
+        }
+    ),
 )
 
 
@@ -131,6 +173,7 @@ _PROBLEMS = {
 
 
 def _route(
+    operation_id: str,
     summary: str,
     answer: dict[str, Any],
     body: dict[str, Any] | None = None,
@@ -139,6 +182,7 @@ def _route(
 ) -> dict[str, Any]:
     problem = {MEDIA_TYPE: {"schema": _PROBLEM}}
     route: dict[str, Any] = {
+        "operation_id": operation_id,
         "summary": summary,
         "description": description,
         "response_model": None,
@@ -160,10 +204,13 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 _IMAGES_IN_JSON = {
-    "schema": _object({"images": {**_IMAGE, "description": "n × 784 bytes in base64"}})
+    "schema": _named(
+        "Images", _object({"images": {**_IMAGE, "description": "n × 784 bytes in base64"}})
+    )
 }
 
 READ = _route(
+    "read",
     "Read the digits in a picture",
     _json(_READING),
     {
@@ -182,6 +229,7 @@ READ = _route(
     "    curl -F picture=@photo.jpg http://127.0.0.1:8000/v1/read",
 )
 READ_IMAGES = _route(
+    "readImages",
     "Judge many images that look like MNIST's",
     _json(_JUDGEMENTS),
     {BYTES: _BINARY, JSON: {**_IMAGES_IN_JSON, "example": _example(2)}},
@@ -191,14 +239,17 @@ READ_IMAGES = _route(
     "http://127.0.0.1:8000/v1/read-images",
 )
 EXPLAIN = _route(
+    "explain",
     "Tell which ink speaks for a digit",
     _json(_EXPLANATION),
     {BYTES: _BINARY, JSON: {**_IMAGES_IN_JSON, "example": _example(1)}},
     tuple(_PROBLEMS),
     "One image of 784 bytes. The method is occlusion (Zeiler and Fergus 2014).",
 )
-GALLERY = _route("The network's mistakes on MNIST's test set", _json(_GALLERY), problems=(503,))
-_STATUS = _json(_object({"status": _TEXT}))
-HEALTH = _route("The service lives", _STATUS)
-READY = _route("The service takes requests", _STATUS, problems=(503,))
-METRICS = _route("Numbers for Prometheus", {"text/plain": {"schema": _TEXT}})
+GALLERY = _route(
+    "gallery", "The network's mistakes on MNIST's test set", _json(_GALLERY), problems=(503,)
+)
+_STATUS = _json(_named("Status", _object({"status": _TEXT})))
+HEALTH = _route("health", "The service lives", _STATUS)
+READY = _route("ready", "The service takes requests", _STATUS, problems=(503,))
+METRICS = _route("metrics", "Numbers for Prometheus", {"text/plain": {"schema": _TEXT}})

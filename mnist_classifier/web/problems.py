@@ -18,11 +18,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemError(Exception):
-    """A request that cannot be answered: the HTTP status, and the reason in one line."""
+    """A request that cannot be answered: the HTTP status, and the reason in one line.
 
-    def __init__(self, status: int, detail: str) -> None:
+    A client that gets 503 is asked to come again after ``retry_after`` seconds.
+    """
+
+    def __init__(self, status: int, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.retry_after = status, detail, retry_after
 
 
 def document(status: int, detail: str) -> bytes:
@@ -33,9 +36,14 @@ def document(status: int, detail: str) -> bytes:
 
 
 def response(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a response with a problem document; a 503 has Retry-After."""
-    headers = {**(headers or {}), **({"Retry-After": "1"} if status == 503 else {})}
+    """Return a response with a problem document."""
     return Response(document(status, detail), status, headers, MEDIA_TYPE)
+
+
+def answer(problem: ProblemError) -> Response:
+    """Return the response to a request that cannot be answered; a 503 has Retry-After."""
+    headers = {"Retry-After": str(problem.retry_after)} if problem.status == 503 else None
+    return response(problem.status, problem.detail, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -43,7 +51,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def _problem(_: Request, error: ProblemError) -> Response:
-        return response(error.status, error.detail)
+        return answer(error)
 
     @app.exception_handler(PictureError)
     async def _picture(_: Request, error: PictureError) -> Response:

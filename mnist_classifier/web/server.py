@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from uvicorn import Config, Server
-from uvicorn.supervisors import Multiprocess
 
 from mnist_classifier.errors import SettingsError
 from mnist_classifier.web.settings import ServiceSettings
+from mnist_classifier.web.workers import Supervisor, end_with_supervisor
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,14 +56,15 @@ def serve(settings: ServiceSettings, listener: socket.socket, workers: int) -> N
         # Before uvicorn serves, nothing is in flight, and an exception could interrupt an import.
         # After it served, it raises again the signal that stopped it.
         signal.signal(signal.SIGTERM, leave)
-        config = _config(settings, workers)
+        config = configuration(settings, workers)
         if workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
+            Supervisor(config, sockets=[listener]).run()
         else:
             Server(config).run(sockets=[listener])
 
 
-def _config(settings: ServiceSettings, workers: int) -> Config:
+def configuration(settings: ServiceSettings, workers: int) -> Config:
+    """Return uvicorn's configuration of a service."""
     from mnist_classifier.web.connections import BoundedProtocol
 
     protocol: Any = partial(BoundedProtocol, seconds=settings.timeout)
@@ -77,6 +78,7 @@ def _config(settings: ServiceSettings, workers: int) -> Config:
         server_header=False,
         log_level="error",
         access_log=False,
+        timeout_worker_healthcheck=30,  # a worker on a busy machine takes a while to start
         timeout_graceful_shutdown=max(1, round(3 * settings.timeout)),
     )
 
@@ -84,6 +86,7 @@ def _config(settings: ServiceSettings, workers: int) -> Config:
 def _application(settings: ServiceSettings) -> Any:
     from mnist_classifier.web.app import create_app
 
+    end_with_supervisor()
     # A bad request is answered and counted, but not logged.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return create_app(settings)

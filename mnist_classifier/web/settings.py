@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mnist_classifier.errors import SettingsError
 
 _AT_LEAST_ONE = ("max_body", "max_pixels", "max_images", "max_in_flight", "threads")
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
+
+
+def _is_origin(text: str) -> bool:
+    """Return whether a browser could send this as a page's origin: ``scheme://host[:port]``."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.netloc if port is None else parts.netloc.removesuffix(f":{port}")
+    return (
+        bool(parts.scheme and _HOST.fullmatch(host))
+        and f"{parts.scheme}://{parts.netloc}" == text
+        and port not in (0, _DEFAULT_PORTS.get(parts.scheme, 0))
+    )
 
 
 @dataclass(frozen=True)
@@ -15,7 +36,7 @@ class ServiceSettings:
     """The settings of one service.
 
     Raises:
-        SettingsError: A limit is less than 1, or the timeout is not positive.
+        SettingsError: A limit is less than 1, the timeout is not positive, or an origin is none.
     """
 
     model: Path | None = None
@@ -37,7 +58,7 @@ class ServiceSettings:
     threads: int = 1
     """Threads that read pictures in a worker."""
     cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may call the service, such as ``https://example.org``."""
+    """Origins whose pages may call the service, as browsers send them: ``https://example.org``."""
 
     def __post_init__(self) -> None:
         for name in _AT_LEAST_ONE:
@@ -45,3 +66,9 @@ class ServiceSettings:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not self.timeout > 0:
             raise SettingsError(f"timeout is {self.timeout}; expected seconds, more than 0")
+        for origin in self.cors_origins:
+            if not _is_origin(origin):
+                raise SettingsError(
+                    f"cors_origins has {origin!r}; expected scheme://host or scheme://host:port in "
+                    "lower case, without a path and without the scheme's own port"
+                )

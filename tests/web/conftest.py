@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +15,15 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT, write_idx_folder
+from tests.read.drawing import png, write
+
+
+def until(condition):
+    """Wait for something that happens in the service."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("it does not happen")
 
 
 class Service:
@@ -66,6 +77,58 @@ def serve():
         each.client.close()
         if each.process.poll() is None:
             each.stop()
+
+
+class Gate:
+    """Stands in for `DigitReader.read`: each call waits until the gate is open."""
+
+    def __init__(self, reading):
+        self.open = threading.Event()
+        self.pictures = []
+        self.now = self.most = 0
+        self._reading = reading
+        self._lock = threading.Lock()
+
+    def __call__(self, picture):
+        with self._lock:
+            self.pictures.append(picture)
+            self.now += 1
+            self.most = max(self.most, self.now)
+        assert self.open.wait(60)
+        with self._lock:
+            self.now -= 1
+        return self._reading
+
+
+@pytest.fixture
+def serve_here(monkeypatch, reader):
+    """Start a service in a thread of this process; return a client and the gate of its reader."""
+    import uvicorn
+
+    from mnist_classifier.read.reader import DigitReader
+    from mnist_classifier.web import server
+    from mnist_classifier.web.settings import ServiceSettings
+
+    gate = Gate(reader.read(png(write("42"))))
+    running = []
+
+    def start(**settings):
+        monkeypatch.setattr(DigitReader, "read", lambda _, picture: gate(picture))
+        listener = server.listen("127.0.0.1", 0)
+        one = uvicorn.Server(server.configuration(ServiceSettings(**settings), workers=1))
+        thread = threading.Thread(target=one.run, args=([listener],))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = httpx.Client(base_url=url, timeout=60)
+        running.append((one, thread, client))
+        return client, gate
+
+    yield start
+    gate.open.set()
+    for one, thread, client in running:
+        client.close()
+        one.should_exit = True
+        thread.join()
 
 
 MISTAKES = (

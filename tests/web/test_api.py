@@ -161,6 +161,27 @@ def test_other_origins_only_when_asked(serve):
     assert "access-control-allow-origin" not in other.headers
 
 
+GETS = ("/", "/docs", "/openapi.json", "/static/main.js", "/healthz", "/readyz", "/metrics")
+
+
+@pytest.mark.parametrize("path", [*GETS, "/v1/gallery", "/nothing"])
+def test_head_is_get_without_the_body(client, path):
+    get, head = client.get(path), client.head(path)
+    assert head.content == b""
+    assert head.status_code == get.status_code
+    for name in ("content-type", "content-security-policy"):
+        assert head.headers[name] == get.headers[name]
+    if path != "/metrics":  # they change
+        assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_head_is_counted_as_head_and_is_no_way_to_post(client):
+    assert client.head("/v1/read").status_code == 405
+    client.head("/healthz")
+    counted = 'mnist_requests_total{method="HEAD",path="/healthz",status="200"}'
+    assert counted in client.get("/metrics").text
+
+
 CUT_SHORT = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\nPNG'
 
 

@@ -274,6 +274,67 @@ def test_when_the_server_is_gone_the_page_says_so_and_recovers(open_page, serve)
     expect(text_of(page)).to_have_text("42")
 
 
+# Waits of a second and more are noted, and over at once.
+NOTE_WAITS = """() => {
+    const { setTimeout } = window;
+    window.waits = [];
+    window.setTimeout = (task, ms, ...more) => {
+        if (ms >= 1000) window.waits.push(ms);
+        return setTimeout(task, ms >= 1000 ? 0 : ms, ...more);
+    };
+}"""
+
+
+def answer_in_turn(page, path, answers):
+    """Answer calls with 503 and these Retry-After, None for an answer without; then truly."""
+    answers = list(answers)
+
+    def answer(route):
+        if not answers:
+            route.continue_()
+        elif (after := answers.pop(0)) == "lost":
+            route.abort("connectionrefused")
+        else:
+            route.fulfill(status=503, headers={"Retry-After": str(after)} if after else {})
+
+    page.route(path, answer)
+
+
+def test_the_page_waits_longer_each_time_and_as_long_as_it_is_asked_to(open_page, service):
+    page = open_page(service, allowed="Failed to load resource")
+    page.evaluate(NOTE_WAITS)
+    answer_in_turn(page, "**/v1/read?*", [3, "lost"])
+    answer_in_turn(page, "**/readyz", [None, 9, "lost", None, None, 100])
+    page.get_by_role("button", name="8 in red felt pen").click()
+    expect(text_of(page)).to_have_text("8")
+    expect(page.get_by_text("The server does not answer")).to_be_hidden()
+    seconds = [3, 2, 9, 8, 16, 30, 100, 30]  # 30 is the most, but for a server that asks for more
+    assert page.evaluate("waits") == [1000 * each for each in seconds]
+    page.evaluate("waits.length = 0")
+    answer_in_turn(page, "**/v1/read?*", [None])
+    page.get_by_role("button", name="42 in pen").click()
+    expect(text_of(page)).to_have_text("42")
+    assert page.evaluate("waits") == [1000]
+
+
+def test_a_picture_that_is_never_read_does_not_keep_others_from_it(open_page, service):
+    page = open_page(service, allowed="Failed to load resource")
+    page.evaluate(NOTE_WAITS)
+
+    def refuse_files(route):
+        if route.request.headers["content-type"] == "application/octet-stream":
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    page.route("**/v1/read?*", refuse_files)
+    page.get_by_role("button", name="8 in red felt pen").click()
+    expect(page.get_by_text("The server does not answer, or is busy")).to_be_attached()
+    page.get_by_role("button", name="Clear").click()
+    draw(page, "4")
+    expect(text_of(page)).to_have_text("4")
+
+
 def test_a_phone(open_page, service):
     page = open_page(
         service, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True

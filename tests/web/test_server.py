@@ -193,6 +193,7 @@ def test_mistakes_at_the_start_are_one_line_and_exit_code_2(serve, tmp_path):
         (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
         (["--model", tmp_path / "none.onnx"], "cannot read"),
         (["--data-dir", tmp_path], "has no test images"),
+        (["--cors-origin", "example.org"], "cors_origins has 'example.org'"),
         (["--timeout", "0"], "timeout is 0.0; expected seconds"),
     ):
         done = subprocess.run(

@@ -7,10 +7,12 @@ import { call } from "./service.js";
 const FOR = [47, 199, 174];
 const AGAINST = [255, 122, 61];
 
-/** Return figures that explain one digit of a reading. */
-export async function explain({ image }) {
+/** Return figures that explain one digit of a reading, or null once `stale()`. */
+export async function explain({ image }, stale) {
   const bytes = bytesOf(image);
-  const { labels, probabilities, evidence } = await call("v1/explain", bytes, "application/octet-stream");
+  const answer = await call("v1/explain", bytes, "application/octet-stream", stale);
+  if (!answer) return null;
+  const { labels, probabilities, evidence } = answer;
   return labels.map((label, i) => {
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");

@@ -32,7 +32,7 @@ function changed() {
   reads.run(read);
 }
 
-async function read() {
+async function read(stale) {
   if (drawing.empty) {
     show(null);
     showMessage("");
@@ -41,9 +41,10 @@ async function read() {
   const { picture, place } = drawing;
   try {
     const body = picture ? picture.file : drawing.toPng();
-    const answer = await call("v1/read?images=true", body, picture ? "application/octet-stream" : "image/png");
+    const type = picture ? "application/octet-stream" : "image/png";
+    const answer = await call("v1/read?images=true", body, type, stale);
     // An answer is shown while drawing goes on, unless something else lies there by now.
-    if (!drawing.empty && drawing.picture === picture) show({ ...answer, place });
+    if (answer && !drawing.empty && drawing.picture === picture) show({ ...answer, place });
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     show(null);
@@ -73,11 +74,11 @@ function choose(i) {
   explanations.run(showWhy);
 }
 
-async function showWhy() {
+async function showWhy(stale) {
   const digit = reading?.digits[chosen];
   if (!digit) return;
-  const figures = await explain(digit);
-  if (reading?.digits[chosen]?.image !== digit.image) return;
+  const figures = await explain(digit, stale);
+  if (!figures || reading?.digits[chosen]?.image !== digit.image) return;
   byId("maps").replaceChildren(...figures);
   byId("why").hidden = false;
 }
@@ -129,7 +130,7 @@ new ResizeObserver(showBoxes).observe(byId("stage"));
 onLost((lost) => {
   byId("notice").hidden = !lost;
   byId("notice").textContent = lost
-    ? "The server does not answer. Nothing is lost: this page tries again every second."
+    ? "The server does not answer, or is busy. Nothing is lost: this page tries again by itself."
     : "";
 });
 
