@@ -139,7 +139,7 @@ def _settings_of(run: Path, given: Settings, seeds: int | None) -> tuple[Setting
         raise SettingsError(
             f"{run} is no series; expected one with --seeds: leave it out, or name a series"
         )
-    config = Run(run).load_json(SERIES_FILE if is_series else "config.json")
+    config = Run(run).load_json(*([SERIES_FILE, "seeds"] if is_series else ["config.json"]))
     settings = Settings.from_run(run, config)
     if given.data_dir:
         settings = replace(settings, data_dir=given.data_dir)

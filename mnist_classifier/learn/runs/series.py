@@ -14,12 +14,12 @@ from typing import Any
 
 from scipy import stats
 
-from mnist_classifier.errors import RunError, SettingsError
+from mnist_classifier.errors import SettingsError
 from mnist_classifier.learn.data.dataset import Dataset
 from mnist_classifier.learn.recipes import registry
+from mnist_classifier.learn.runs.files import LARGEST_SEED
 from mnist_classifier.learn.runs.run import SERIES_FILE, Run, make_folder
 from mnist_classifier.learn.runs.settings import (
-    LARGEST_SEED,
     Settings,
     configuration,
     differences,
@@ -61,7 +61,7 @@ class Series:
 
     def result(self, seed: int) -> Result:
         """Return the test accuracy and loss, the epochs and the seconds of a finished run."""
-        metrics = self.run(seed).load_json("metrics.json")
+        metrics = self.run(seed).load_json("metrics.json", *_RESULTS)
         return {name: metrics[name] for name in _RESULTS}
 
     def results(self) -> list[Result]:
@@ -171,13 +171,8 @@ def _begun(path: Path, now: Mapping[str, Any], seeds: int) -> dict[str, Any]:
         SettingsError: It began with other settings.
         RunError: Its ``series.json`` is damaged.
     """
-    config = Run(path).load_json(SERIES_FILE)
+    config = Run(path).load_json(SERIES_FILE, "seeds")
     changes = differences(path / SERIES_FILE, config, now)
-    if not isinstance(config.get("seeds"), int):
-        raise RunError(
-            f"{path / SERIES_FILE} lacks a setting or has a wrong one (seeds); expected what "
-            "mnist train wrote: name another --output"
-        )
     if seeds < config["seeds"]:
         changes.append(f"{config['seeds']} seeds, now {seeds}")
     if changes:
