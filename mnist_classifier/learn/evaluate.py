@@ -79,7 +79,7 @@ def evaluate_run(
         report_path = save_report(run, target, dataset, judged, suffix)
     tell_scores(screen, scores, judged.metrics["random_accuracy"])
     screen.result("Report", str(report_path))
-    screen.note_at_end(dataset.note)
+    screen.note(dataset.note)
 
 
 def save_report(run: Run, target: Run, dataset: Dataset, judged: Evaluation, suffix: str) -> Path:

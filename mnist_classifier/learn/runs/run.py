@@ -204,7 +204,10 @@ def resumed_run(path: Path) -> Iterator[Run]:
     run = Run(path)
     run.load_json("config.json")
     if not run.can_go_on():
-        raise RunError(f"{path} is finished; expected a run that was cut short: name another")
+        raise RunError(
+            f"{path} is finished; expected a run that was cut short: name another; or, for more "
+            "epochs, train a new run with --epochs, as the learning rate followed the planned ones"
+        )
     yield run
     run.tidy()
 
