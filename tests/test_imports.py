@@ -40,7 +40,7 @@ BELOW["__main__"] = {"root script"}
 BELOW["root script"] = set(BELOW) - {"__main__"}
 # Within runs, the folder of a run knows files alone.
 FILES_ALONE = {"errors", "learn.training.checkpoints", "learn.training.stages"}
-FILES_ALONE |= {"learn.networks.loading"}
+FILES_ALONE |= {"learn.networks.loading", "learn.runs.files"}
 
 
 def room(module):
@@ -91,6 +91,7 @@ def test_a_module_imports_only_what_lies_below_it(module):
 
 def test_the_run_folder_knows_files_alone():
     assert IMPORTS["learn.runs.run"] <= FILES_ALONE
+    assert IMPORTS["learn.runs.files"] == {"errors"}
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from mnist_classifier.cli import options
+from mnist_classifier.cli import options, output
 from mnist_classifier.cli.compare import compare
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
@@ -58,13 +58,19 @@ def main(
 
     Raises:
         SystemExit: 0 done, 2 a mistake that one line on standard error explains,
-            130 interrupted by Ctrl-C.
+            130 interrupted by Ctrl-C, 141 nobody reads what is printed.
     """
+    with output.mended():
+        sys.exit(_run(learn_digits, arguments, program))
+
+
+def _run(learn_digits: options.LearnDigits, arguments: Sequence[str] | None, program: str) -> int:
+    """Run the command line; return its exit code."""
     try:
         outcome = app(args=arguments, prog_name=program, standalone_mode=False, obj=learn_digits)
     except MnistError as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         outcome = 130
     except Exception as error:
@@ -73,7 +79,7 @@ def main(
             raise
         if message := error.format_message():  # none where help was all that was needed
             typer.echo(f"error: {message.rstrip('.')}; see {program} --help", err=True)
-        sys.exit(2)
+        return 2
     if outcome == 130:  # newer releases of Typer turn Ctrl-C into this code
         typer.echo("interrupted", err=True)
-    sys.exit(outcome if isinstance(outcome, int) else 0)
+    return outcome if isinstance(outcome, int) else 0

@@ -1,4 +1,4 @@
-"""``mnist compare``: runs side by side, and whether their difference means anything."""
+"""``mnist compare``: runs or series side by side, and whether their difference means anything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_classifier.errors import require
+from mnist_classifier.errors import RunError, require
 
 if TYPE_CHECKING:
     from mnist_classifier.learn.evaluation.comparison import Pair
@@ -16,11 +16,36 @@ if TYPE_CHECKING:
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Run folders, two or more.", show_default=False),
+        typer.Argument(
+            metavar="RUN",
+            help="Run folders, or folders of series; two or more.",
+            show_default=False,
+        ),
     ],
 ) -> None:
-    """Compare runs tested on the same images: accuracy and McNemar's exact test."""
-    require("train", "scipy")
+    """Compare runs, or series of seeds, tested on the same images.
+
+    Runs, which are trained networks, by McNemar's exact test; series, which
+    stand for recipes, by Welch's t-test.
+    """
+    require("train", "scipy", "sklearn")
+    from mnist_classifier.learn.runs.run import SERIES_FILE
+
+    series = [run for run in runs if (run / SERIES_FILE).is_file()]
+    if len(series) == len(runs):
+        from mnist_classifier.cli.compare_series import compare_series
+
+        compare_series(series)
+    elif series:
+        raise RunError(
+            f"{series[0]} is a series, and not all others are; expected runs alone or series "
+            f"alone: name one of its runs, such as {series[0]}/seed-0, or leave the others out"
+        )
+    else:
+        _compare_runs(runs)
+
+
+def _compare_runs(runs: list[Path]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -60,11 +85,12 @@ def compare(
 
 def _sentence(pair: Pair) -> str:
     """Say in plain words whether two runs differ."""
-    one, other = pair.first + 1, pair.second + 1
-    p_value = f"p = {pair.p_value:.2g}" if pair.p_value >= 1e-4 else "p < 0.0001"
+    from mnist_classifier.learn.evaluation import comparison
+
+    one, other = f"run {pair.first + 1}", f"run {pair.second + 1}"
     counts = (
         f"{pair.only_first:,} images only {one} has right, {pair.only_second:,} only {other}; "
-        f"{p_value}"
+        f"{comparison.in_words(pair.p_value)}"
     )
     if not pair.significant:
         return f"{one} and {other}: no difference is shown; chance alone explains it ({counts})."

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from textwrap import fill, indent
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
 WIDTH = 22  # of what a recipe is, so that a line has 80 columns
 NOT_RECORDED = "–"
+HEADINGS = ("weights", "multiply-adds", "test accuracy", "fit time")
 
 
 def recipes(
@@ -21,7 +27,6 @@ def recipes(
     the seeds of a recorded series, and its worst seed. Time is the median.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from mnist_classifier.learn.recipes.registry import RECIPES, recorded
 
@@ -33,36 +38,58 @@ def recipes(
                 {
                     name: {"what": entry.summary, **known.get(name, unknown)}
                     for name, entry in RECIPES.items()
-                },
-                ensure_ascii=False,
+                }
             )
         )
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("recipe", no_wrap=True)
-    for heading in ("weights", "multiply-\nadds", "test accuracy", "fit time"):
-        table.add_column(heading, justify="right", no_wrap=True)
     machines: dict[str, list[str]] = {}
+    rows: dict[str, list[str]] = {}
     for name, entry in RECIPES.items():
         record = known.get(name, {})
         series = record.get("series")
         if series:
             machines.setdefault(_machine(series), []).append(name)
-        table.add_row(
-            f"{name}\n{indent(fill(entry.summary, WIDTH), '  ')}",
+        rows[name] = [
+            entry.summary,
             *(
                 f"{record[kind]:,}" if kind in record else NOT_RECORDED
                 for kind in ("parameters", "multiply_adds")
             ),
             _accuracy(series) if series else NOT_RECORDED,
             duration(series["median_fit_seconds"]) if series else NOT_RECORDED,
-        )
+        ]
     console = Console(highlight=False, markup=False)
-    console.print(table)
+    table = _table(rows)
+    wide = console.options.update(max_width=1000)
+    if console.measure(table, options=wide).minimum <= console.width:
+        console.print(table)
+    else:
+        _print_below_each_other(console, rows)
     if len(known) < len(RECIPES) or not all(record["series"] for record in known.values()):
         console.print(f"\n{NOT_RECORDED}  not recorded")
     for machine, names in machines.items():
         console.print(f"\n{', '.join(names)}: recorded on {machine}")
+
+
+def _table(rows: Mapping[str, Sequence[str]]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("recipe", no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading.replace("-", "-\n"), justify="right", no_wrap=True)
+    for name, (summary, *cells) in rows.items():
+        table.add_row(f"{name}\n{indent(fill(summary, WIDTH), '  ')}", *cells)
+    return table
+
+
+def _print_below_each_other(console: Console, rows: Mapping[str, Sequence[str]]) -> None:
+    """Print the recipes on a narrow terminal: a figure a line."""
+    for name, (summary, *cells) in rows.items():
+        console.print(name, style="bold")
+        console.print(indent(fill(summary, max(20, console.width - 2)), "  "))
+        for heading, cell in zip(HEADINGS, cells, strict=True):
+            console.print(f"  {heading}: " + "\n    ".join(cell.splitlines()))
 
 
 def _accuracy(series: dict[str, Any]) -> str:

@@ -56,7 +56,7 @@ def train_series(
             )
         _tell_summary(screen, series.summary(begun.results()))
         screen.result("Saved in", str(begun.path))
-        screen.note_at_end(dataset.note)
+        screen.note(dataset.note)
     return False
 
 

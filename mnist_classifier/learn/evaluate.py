@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn.data.dataset import Dataset, Split, scale
@@ -14,6 +16,10 @@ from mnist_classifier.learn.runs.images import load_again, split_again
 from mnist_classifier.learn.runs.run import Run
 from mnist_classifier.learn.runs.settings import training_command
 from mnist_classifier.learn.screen import Screen
+
+# What a report tells, and so a run must hold.
+_OF_CONFIG = ("dataset", "source", "sha256", "seed", "recipe", "recipe.name", "versions")
+_OF_METRICS = ("epochs", "best_epoch", "train_size", "validation_size", "fit_seconds")
 
 
 def evaluate_run(
@@ -37,7 +43,8 @@ def evaluate_run(
         OutputError: The results cannot be written.
     """
     run = Run(path)
-    config = run.load_json("config.json")
+    config = run.load_json("config.json", *_OF_CONFIG)
+    own = _own_metrics(run)
     model = run.load_model()
     if name is None and data_dir is None:
         dataset = load_again(config)
@@ -63,7 +70,7 @@ def evaluate_run(
             suffix = f"-{dataset.name}"
             if dataset.name not in NAMES:
                 suffix += f"-{sha256[2][:8]}"
-            temperature = _own_temperature(run)
+            temperature = _own_temperature(run, own)
         tell("the test images")
         test = Split(scale(dataset.test_images), dataset.test_labels)
         scores = metrics.score(model, test)
@@ -72,7 +79,7 @@ def evaluate_run(
         report_path = save_report(run, target, dataset, judged, suffix)
     tell_scores(screen, scores, judged.metrics["random_accuracy"])
     screen.result("Report", str(report_path))
-    screen.note_at_end(dataset.note)
+    screen.note(dataset.note)
 
 
 def save_report(run: Run, target: Run, dataset: Dataset, judged: Evaluation, suffix: str) -> Path:
@@ -92,9 +99,10 @@ def save_report(run: Run, target: Run, dataset: Dataset, judged: Evaluation, suf
         RunError: The run folder is incomplete.
         OutputError: The files cannot be written.
     """
-    config = run.load_json("config.json")
-    own = run.load_json("metrics.json") if (run.path / "metrics.json").exists() else {}
+    config = run.load_json("config.json", *_OF_CONFIG)
+    own, history = _own_metrics(run), run.load_history()
     numbers = {
+        "interrupted": False,
         **own,
         "dataset": dataset.name,
         "note": dataset.note,
@@ -102,7 +110,7 @@ def save_report(run: Run, target: Run, dataset: Dataset, judged: Evaluation, suf
         **judged.metrics,
     }
     began = time.perf_counter()
-    drawings = report.draw(judged, run.load_history(), numbers.get("best_epoch"))
+    drawings = report.draw(judged, history, numbers.get("best_epoch"))
     numbers["judge_seconds"]["figures"] = time.perf_counter() - began
     page = report.render(
         run.path.resolve().name,
@@ -135,12 +143,30 @@ def tell_scores(screen: Screen, scores: Scores, random_accuracy: float) -> None:
     screen.result("Random", text)
 
 
-def _own_temperature(run: Run) -> float:
+def _own_metrics(run: Run) -> dict[str, Any]:
+    """Return what training measured; nothing where it was killed before that was saved.
+
+    Raises:
+        RunError: ``metrics.json`` is damaged, or tells of other epochs than ``history.csv``.
+    """
+    if not (run.path / "metrics.json").exists():
+        return {}
+    own = run.load_json("metrics.json", *_OF_METRICS)
+    epochs = len(run.load_history().get("loss", []))
+    if own["epochs"] != epochs or (own["best_epoch"] or 0) > epochs:
+        raise RunError(
+            f"{run.path / 'metrics.json'} tells of {own['epochs']:,} epochs, the best of them "
+            f"{own['best_epoch']}, and history.csv of {epochs:,}; expected the same: name another "
+            "run, or train anew"
+        )
+    return own
+
+
+def _own_temperature(run: Run, own: Mapping[str, Any]) -> float:
     """Return the temperature that was fitted on the run's own validation images."""
-    saved = run.load_json("metrics.json")
-    if "calibration" not in saved:
+    if "temperature" not in own.get("calibration", {}):
         raise RunError(
             f"{run.path} has no temperature yet, which its own validation images give; expected "
             f"a run judged on its own data first: run  mnist evaluate {run.path}"
         )
-    return float(saved["calibration"]["temperature"])
+    return float(own["calibration"]["temperature"])

@@ -337,7 +337,7 @@ def export_run(
         OutputError: The file cannot be written.
     """
     run = Run(folder)
-    config, metrics = run.load_json("config.json"), run.load_json("metrics.json")
+    config, metrics = run.load_json("config.json", "seed"), run.load_json("metrics.json")
     network, knows_nondigits = logits_network(run.load_model())
     if form == "litert":
         path = output or folder / "digits.tflite"

@@ -56,13 +56,17 @@ class Screen:
         """Tell what must not be overlooked, whatever else is left out."""
         _tell(self._console, heading, text)
 
-    def note_at_beginning(self, note: str | None) -> None:
-        """Say loudly, with the steps, that the images are a sample, if they are."""
-        _warn_of_sample(self._steps, note)
+    def note(self, note: str | None) -> None:
+        """Say with the result that the images are a sample, if they are.
 
-    def note_at_end(self, note: str | None) -> None:
-        """Say loudly, with the result, that the images are a sample, if they are."""
-        _warn_of_sample(self._result, note)
+        Loudly, or on standard error in a line where the result alone is told.
+        """
+        if note is None or self._result.quiet:
+            return
+        if self._steps.quiet:
+            typer.echo(f"learned and judged on {note}: not the figures of all of MNIST", err=True)
+        else:
+            _warn_of_sample(self._result, note)
 
     @contextlib.contextmanager
     def judging(self) -> Iterator[Callable[[str], None]]:
@@ -169,13 +173,12 @@ def _tell(console: Console, heading: str, text: str) -> None:
     console.print(table, highlight=False)
 
 
-def _warn_of_sample(console: Console, note: str | None) -> None:
-    if note is not None:
-        console.print(
-            Panel(
-                f"Learned and judged on {note}. The figures are not those of all of MNIST.\n"
-                f"For all of MNIST, {HOW_TO_GET_IMAGES}.",
-                title="SAMPLE",
-                border_style="bold yellow",
-            )
+def _warn_of_sample(console: Console, note: str) -> None:
+    console.print(
+        Panel(
+            f"Learned and judged on {note}. The figures are not those of all of MNIST.\n"
+            f"For all of MNIST, {HOW_TO_GET_IMAGES}.",
+            title="SAMPLE",
+            border_style="bold yellow",
         )
+    )

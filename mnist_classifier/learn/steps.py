@@ -87,7 +87,6 @@ def load(session: Session) -> Dataset:
         f"{dataset.name}, {len(dataset.train_labels):,} for training and "
         f"{len(dataset.test_labels):,} for the test, from {dataset.source}",
     )
-    session.screen.note_at_beginning(dataset.note)
     return dataset
 
 
@@ -269,7 +268,7 @@ def report(
         screen.result("Interrupted", f"after {training.epochs} finished epochs")
     tell_scores(screen, scores, random_accuracy)
     screen.result("Saved in", str(session.run.path))
-    screen.note_at_end(dataset.note)
+    screen.note(dataset.note)
 
 
 def write_report(

@@ -62,6 +62,7 @@ def test_version(capsys):
         (["evaluate", "nowhere"], "expected a run folder made by mnist train"),
         (["evaluate"], "Missing argument"),
         (["compare", "nowhere", "elsewhere"], "expected a run folder that was judged"),
+        (["compare", ".", "."], "holds no answers.npz and no model.keras; expected"),
         (["learn"], "No such command 'learn'"),
     ],
 )
@@ -91,6 +92,15 @@ def test_recipes_are_listed_within_80_columns_without_anything_heavy():
     names = [line.split()[0] for line in printed.splitlines() if line[:1] not in (" ", "")]
     assert {"recipe", *RECIPES} <= set(names)
     assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_recipes_are_read_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    code, out, _ = run("recipes", capsys=capsys)
+    assert code == 0
+    assert set(RECIPES) <= set(out.splitlines())
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 40
 
 
 def test_recipes_tell_what_was_recorded(capsys, monkeypatch, tmp_path):

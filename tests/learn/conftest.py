@@ -2,10 +2,14 @@
 
 import keras
 import pytest
+from rich.console import Console
 
 from mnist_classifier.learn.data.dataset import prepare
 from mnist_classifier.learn.data.sources import load_dataset
+from mnist_classifier.learn.runs.settings import Settings
+from mnist_classifier.learn.screen import Screen
 from mnist_classifier.learn.training.checkpoints import Checkpoints
+from mnist_images_classification import learn_digits
 from tests.conftest import write_idx_folder
 
 
@@ -39,6 +43,18 @@ def trained(compiled, splits):
         return model, recipe.fit(model, images, seed, callbacks, checkpoints)
 
     return train
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """The folder of a run of one epoch on 200 images; to be copied, not changed."""
+    folder = write_idx_folder(tmp_path_factory.mktemp("finished") / "small")
+    settings = Settings(data_dir=folder, epochs=1, output=folder.parent / "run")
+    learn_digits(settings, SILENT, show=False)
+    return settings.output
+
+
+SILENT = Screen(Console(quiet=True))
 
 
 class Told(keras.callbacks.Callback):

@@ -57,6 +57,33 @@ def test_bytes_and_shares_of_them_mean_the_same(images):
     )
 
 
+@pytest.mark.parametrize("kind", ["int64", "float64", "float32", "nested", "images"])
+def test_bytes_of_any_type_and_shape_are_the_same_bytes(images, kind):
+    X, y = images
+    forms = {"nested": X.astype(int).tolist(), "images": X.reshape(-1, 28, 28).astype(int)}
+    given = forms[kind] if kind in forms else X.astype(kind)
+    as_bytes, other = quick(epochs=1).fit(X, y), quick(epochs=1).fit(given, y)
+    assert other.scale_ == 255
+    expected = as_bytes.predict_proba(X)
+    np.testing.assert_array_equal(other.predict_proba(given), expected)
+    np.testing.assert_array_equal(as_bytes.predict_proba(given), expected)
+    np.testing.assert_array_equal(other.predict_proba(X), expected)
+    shares = X / np.float32(255)
+    np.testing.assert_allclose(as_bytes.predict_proba(shares), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("highest", [0.99, 1, 16, 300])
+def test_what_is_no_bytes_is_taken_as_it_is(images, highest):
+    X, y = images
+    values = np.where(X > 100, highest, 0)
+    assert quick(epochs=1).fit(values, y).scale_ == 1
+
+
+def test_the_samples_own_images_are_learned_as_they_come(sample):
+    X, y = sample.train_images[:600].astype(float), sample.train_labels[:600]
+    assert cross_val_score(quick(epochs=4), X, y, cv=2).mean() > 0.7
+
+
 def test_the_same_random_state_gives_the_same_weights_and_another_gives_others(images):
     first, again, other = (
         quick(random_state=state).fit(*images).model_.get_weights() for state in (1, 1, 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn.evaluation.predictions import FILE, Predictions
@@ -71,6 +71,11 @@ def _test_sets(run: Path) -> dict[tuple[str, str], Predictions]:
     """Return a run's predictions by test set, those on its own test set first."""
     others = sorted(run.glob(f"{Path(FILE).stem}-*.npz"))
     files = [path for path in (run / FILE, *others) if path.is_file()]
+    if not files and not (run / "model.keras").is_file():
+        raise RunError(
+            f"{run} holds no {FILE} and no model.keras; expected a run folder that was judged: "
+            "leave it out, or judge a run with  mnist evaluate RUN"
+        )
     if not files:
         raise RunError(
             f"{run} holds no {FILE}; expected a run folder that was judged: "
@@ -103,6 +108,23 @@ def mcnemar(only_first: int, only_second: int) -> float:
     if not only_first + only_second:
         return 1.0
     return float(binomtest(only_first, only_first + only_second).pvalue)
+
+
+def welch(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the two-sided p-value of Welch's t-test (1947): whether two means differ.
+
+    Args:
+        one: At least two values, such as test accuracies of a recipe's seeds.
+        other: At least two values of another recipe's.
+    """
+    if len({*one}) == len({*other}) == 1:  # without any deviation there is no t
+        return float(one[0] == other[0])
+    return float(ttest_ind(one, other, equal_var=False).pvalue)
+
+
+def in_words(p_value: float) -> str:
+    """Say a p-value."""
+    return f"p = {p_value:.2g}" if p_value >= 1e-4 else "p < 0.0001"
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,19 +53,24 @@ class Predictions:
         Raises:
             RunError: The file is missing, damaged or holds something else.
         """
+        if not path.is_file():
+            raise _damaged(path, "no ordinary file")
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 answers = cls(
                     str(archive["dataset"]),
                     (str(archive["sha256"][0]), str(archive["sha256"][1])),
                     archive["labels"],
                     archive["probabilities"],
                 )
-        except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile) as error:
-            raise _damaged(path, str(error)) from error
+        except Exception as error:  # NumPy and zipfile raise errors of any class on damaged bytes
+            raise _damaged(path, str(error) or type(error).__name__) from error
         shape = (len(answers.labels), 10) if answers.labels.ndim == 1 else None
         if not shape or not shape[0] or answers.probabilities.shape != shape:
             raise _damaged(path, f"shapes {answers.labels.shape} and {answers.probabilities.shape}")
+        kinds = answers.labels.dtype.kind, answers.probabilities.dtype.kind
+        if kinds != ("u", "f"):
+            raise _damaged(path, f"{answers.labels.dtype} and {answers.probabilities.dtype}")
         return answers
 
 

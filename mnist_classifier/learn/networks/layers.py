@@ -14,6 +14,7 @@ from mnist_classifier.learn.arrays import Floats
 
 _DEVIATION = 5.2  # pixels, of the ink's height; on average MNIST's digits have a little more
 _TINY = 1e-6  # ink of an empty image
+_LARGEST_SIDE = 64  # pixels: the matrix that turns an image has side⁴ numbers
 _LEAST = 0.5  # square pixels of variance: the least, so that a row of ink is not stretched far
 
 
@@ -97,6 +98,8 @@ class RotationTTA(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the matrices that turn an image."""
         side = math.isqrt(input_shape[-1] or 0)
+        if side > _LARGEST_SIDE:
+            raise ValueError(f"images of side {side}; expected at most {_LARGEST_SIDE}")
         self._turns = [_turning(side, degrees) for degrees in (self.degrees, -self.degrees)]
 
     def call(self, x: Any, training: bool | None = None) -> Any:

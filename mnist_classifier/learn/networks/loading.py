@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
+import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import keras
 
 from mnist_classifier.errors import RunError
@@ -19,6 +24,9 @@ _EARLIER_NAMES = {
     "mnist_classifier>accuracy": losses.accuracy_with_reject,
 }
 
+MOST_UNPACKED = 10  # times the file's size; Keras itself does not compress
+MOST_VALUES = 1_000_000  # that a layer gives for an image; ours give 65,000 at most
+
 
 def load_network(path: Path) -> keras.Model:
     """Load a ``.keras`` file in Keras's safe mode.
@@ -26,17 +34,71 @@ def load_network(path: Path) -> keras.Model:
     Raises:
         RunError: The file is missing or damaged.
     """
-    if not zipfile.is_zipfile(path):
+    if not path.is_file() or not zipfile.is_zipfile(path):
         raise RunError(
             f"{path} is {'damaged' if path.exists() else 'missing'}; expected the model of a "
             "finished run: name another run, or train again"
         )
     try:
-        with keras.saving.custom_object_scope(_EARLIER_NAMES):  # for layers within layers too
-            return keras.models.load_model(path, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:200]
+        _check_sizes(path)
+        model = keras.models.load_model(path, custom_objects=_EARLIER_NAMES, safe_mode=True)
+    except Exception as error:  # Keras raises errors of any class on a damaged file
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise RunError(
             f"{path} cannot be loaded ({reason}); expected a model that this program saved: "
             "name another run, or train again"
         ) from error
+    return model
+
+
+def _check_sizes(path: Path) -> None:
+    """Make sure that a network, its weights and what it computes, fits what its file holds.
+
+    Keras would first make the weights, as large as they are said to be. Here it only counts them:
+    in a stateless scope, whose variables are never initialised.
+
+    Raises:
+        ValueError: The file is smaller than the network, or unpacks to far more than it is.
+    """
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > MOST_UNPACKED * size:
+            raise ValueError(f"{size:,} bytes that unpack to {unpacked:,}")
+        config = json.loads(archive.read("config.json"))
+        weights = io.BytesIO(archive.read("model.weights.h5"))
+    config.pop("compile_config", None)
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(
+            config, custom_objects=_EARLIER_NAMES, safe_mode=True
+        )
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"a {type(model).__name__}, no network")
+    if 4 * model.count_params() > unpacked:
+        raise ValueError(f"{model.count_params():,} weights in {unpacked:,} bytes")
+    if math.prod(model.input_shape[1:]) != 784 or model.output_shape[1:] != (10,):
+        raise ValueError(f"it maps {model.input_shape} to {model.output_shape}, not 784 to 10")
+    for layer in _all_layers(model):
+        values = math.prod(side or 1 for side in layer.output.shape)
+        if values > MOST_VALUES:
+            raise ValueError(f"{layer.name} gives {values:,} values an image")
+    _check_arrays(weights, unpacked)
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield a network's layers, and those of the networks among them."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+
+
+def _check_arrays(weights: io.BytesIO, size: int) -> None:
+    """Make sure that the arrays of a weights file, which need not be written whole, fit in it."""
+    with h5py.File(weights) as file:
+        sizes: list[int] = []
+        file.visititems(
+            lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None
+        )
+    if sum(sizes) > size:
+        raise ValueError(f"arrays of {sum(sizes):,} bytes in {size:,}")

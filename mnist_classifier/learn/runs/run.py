@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_classifier.errors import OutputError, RunError
+from mnist_classifier.learn.runs.files import read_json
 from mnist_classifier.learn.training.checkpoints import FOLDER, Checkpoints
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Run:
     def reserve(self, size: int) -> None:
         """Make sure, by writing them once, that ``size`` bytes fit into the folder."""
         with self._writing(".space") as probe:
+            probe.unlink(missing_ok=True)  # a link, or what blocks when it is opened
             try:
                 with probe.open("wb") as file:
                     for _ in range(0, size, 1 << 20):
@@ -114,44 +116,41 @@ class Run:
         Raises:
             RunError: The file is missing or is no table of numbers.
         """
+        from mnist_classifier.learn.training.stages import QUANTITIES
+
         path = self.path / "history.csv"
         try:
+            if not path.is_file():
+                raise ValueError("no such file")
             with path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else ())}
-        except (OSError, ValueError, TypeError) as error:
+            names = dict.fromkeys([*rows[0], *QUANTITIES]) if rows else ()
+            return {name: [float(row[name]) for row in rows] for name in names}
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
             raise RunError(
-                f"{path} cannot be read ({error}); expected a row of numbers an epoch: "
+                f"{path} cannot be read ({error}); expected a row of numbers an epoch, "
+                f"{', '.join(QUANTITIES)} in each: "
                 "name another run, or train again"
             ) from error
 
-    def load_json(self, name: str) -> dict[str, Any]:
-        """Load ``config.json`` or ``metrics.json``.
+    def load_json(self, name: str, *needed: str) -> dict[str, Any]:
+        """Load ``config.json``, ``series.json`` or ``metrics.json``, see `files.read_json`.
+
+        Args:
+            name: The file's name.
+            needed: What it must hold.
 
         Raises:
-            RunError: The file is missing or no JSON object.
+            RunError: The file is missing, damaged, or lacks something.
         """
-        path = self.path / name
-        if not path.is_file():
-            raise RunError(
-                f"{path} does not exist; expected a run folder made by mnist train: name another"
-            )
-        try:
-            values = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{path} cannot be read ({error}); expected a run folder made by mnist train: "
-                "name another"
-            ) from error
-        if not isinstance(values, dict):
-            raise RunError(f"{path} holds no JSON object; expected one: name another run")
-        return values
+        return read_json(self.path / name, *needed)
 
     @contextlib.contextmanager
     def _written_aside(self, name: str) -> Iterator[Path]:
         """Yield a path to write to, then rename it: a reader finds a whole file or none."""
         with self._writing(name) as path:
             aside = path.with_name(f".{name}")
+            aside.unlink(missing_ok=True)  # a link, or what blocks when it is opened
             try:
                 yield aside
                 aside.replace(path)
@@ -205,7 +204,10 @@ def resumed_run(path: Path) -> Iterator[Run]:
     run = Run(path)
     run.load_json("config.json")
     if not run.can_go_on():
-        raise RunError(f"{path} is finished; expected a run that was cut short: name another")
+        raise RunError(
+            f"{path} is finished; expected a run that was cut short: name another; or, for more "
+            "epochs, train a new run with --epochs, as the learning rate followed the planned ones"
+        )
     yield run
     run.tidy()
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from scipy import stats
 
-from mnist_classifier.errors import RunError, SettingsError
+from mnist_classifier.errors import SettingsError
 from mnist_classifier.learn.data.dataset import Dataset
 from mnist_classifier.learn.recipes import registry
+from mnist_classifier.learn.runs.files import LARGEST_SEED
 from mnist_classifier.learn.runs.run import SERIES_FILE, Run, make_folder
 from mnist_classifier.learn.runs.settings import (
-    LARGEST_SEED,
     Settings,
     configuration,
     differences,
@@ -61,12 +61,15 @@ class Series:
 
     def result(self, seed: int) -> Result:
         """Return the test accuracy and loss, the epochs and the seconds of a finished run."""
-        metrics = self.run(seed).load_json("metrics.json")
+        metrics = self.run(seed).load_json("metrics.json", *_RESULTS)
         return {name: metrics[name] for name in _RESULTS}
 
     def results(self) -> list[Result]:
         """Return the results of all finished runs."""
-        return [self.result(seed) for seed in self.all_seeds() if self.is_finished(seed)]
+        names = {path.name for path in self.path.glob("seed-*")}
+        begun = sorted(int(name[5:]) for name in names if name[5:].isdecimal())
+        seeds = self.all_seeds()
+        return [self.result(seed) for seed in begun if seed in seeds and self.is_finished(seed)]
 
     def settings_of(self, seed: int) -> Settings:
         """Return the settings with which a seed's run begins, or goes on."""
@@ -130,6 +133,17 @@ def opened(settings: Settings, seeds: int, dataset: Dataset) -> Iterator[Series]
         raise
 
 
+def saved(path: Path) -> Series:
+    """Return the series that a folder holds.
+
+    Raises:
+        RunError: Its ``series.json`` is missing, damaged, or lacks something.
+    """
+    needed = ("seeds", "dataset", "sha256", "recipe.name")
+    config = Run(path).load_json(SERIES_FILE, *needed)
+    return Series(path, Settings.from_run(path, config), config["seeds"], config)
+
+
 def folder_of(settings: Settings) -> Path | None:
     """Return the folder of the series that the settings go on with; None for a new one."""
     path = settings.resume or settings.output
@@ -142,7 +156,7 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     Returns:
         Mean, standard deviation and worst of the test accuracies, in [0, 1]; Student's 95 %
         interval of the mean; the median and the range of the seconds. Of a single run there is
-        neither a deviation nor an interval.
+        neither a deviation nor an interval; the interval of a share ends at 0 and at 1.
     """
     accuracies = [result["test_accuracy"] for result in results]
     seconds = [result["fit_seconds"] for result in results]
@@ -150,7 +164,7 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     if len(results) > 1:
         deviation = statistics.stdev(accuracies)
         margin = stats.t.ppf(0.975, len(results) - 1) * deviation / math.sqrt(len(results))
-        interval = [float(mean - margin), float(mean + margin)]
+        interval = [max(0.0, float(mean - margin)), min(1.0, float(mean + margin))]
     worst = min(results, key=lambda result: float(result["test_accuracy"]))
     return {
         "finished": len(results),
@@ -171,13 +185,8 @@ def _begun(path: Path, now: Mapping[str, Any], seeds: int) -> dict[str, Any]:
         SettingsError: It began with other settings.
         RunError: Its ``series.json`` is damaged.
     """
-    config = Run(path).load_json(SERIES_FILE)
+    config = Run(path).load_json(SERIES_FILE, "seeds")
     changes = differences(path / SERIES_FILE, config, now)
-    if not isinstance(config.get("seeds"), int):
-        raise RunError(
-            f"{path / SERIES_FILE} lacks a setting or has a wrong one (seeds); expected what "
-            "mnist train wrote: name another --output"
-        )
     if seeds < config["seeds"]:
         changes.append(f"{config['seeds']} seeds, now {seeds}")
     if changes:

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_classifier.errors import RunError, SettingsError
 from mnist_classifier.learn.recipes.registry import RECIPES
+from mnist_classifier.learn.runs.files import LARGEST_BATCH, LARGEST_SEED, MOST_EPOCHS
 
 if TYPE_CHECKING:
     from mnist_classifier.learn.data.dataset import Dataset
     from mnist_classifier.learn.recipes.base import Recipe
-
-MOST_EPOCHS = 10_000
-LARGEST_BATCH = 100_000
-LARGEST_SEED = 2**32 - 1
 
 # What a run must have in common with what it is to go on as; the recipe and the images besides.
 _FIXED = ("seed", "epochs", "batch_size", "tensorboard", "mlflow", "deterministic")

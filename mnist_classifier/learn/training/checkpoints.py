@@ -82,6 +82,7 @@ class Checkpoints:
         try:
             for folder in (self._run / FOLDER, self._folder):
                 folder.mkdir(exist_ok=True)
+            aside.unlink(missing_ok=True)  # a link, or what blocks when it is opened
             try:
                 with aside.open("wb") as file:
                     file.write(hashlib.sha256(content).digest() + content)
@@ -124,7 +125,7 @@ class Checkpoints:
 def _read(path: Path) -> Checkpoint | None:
     """Return what a file holds, None if it is not what was written."""
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if path.is_file() else b""
     except OSError:
         return None
     digest, content = content[:_DIGEST], content[_DIGEST:]

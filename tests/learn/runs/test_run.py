@@ -50,7 +50,10 @@ def test_what_is_needed_to_go_on_goes_when_a_run_is_finished(tmp_path):
         assert (path / "checkpoints").exists() is left
     with resumed_run(tmp_path / "True") as run:
         assert run.path == tmp_path / "True"
-    with pytest.raises(RunError, match="is finished"), resumed_run(tmp_path / "False"):
+    with (
+        pytest.raises(RunError, match="is finished.*a new run with --epochs"),
+        resumed_run(tmp_path / "False"),
+    ):
         pass
 
 

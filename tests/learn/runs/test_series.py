@@ -6,7 +6,7 @@ import pytest
 
 from mnist_classifier.errors import OutputError, RunError, SettingsError
 from mnist_classifier.learn.data.sources import load_dataset
-from mnist_classifier.learn.runs.series import opened, summary
+from mnist_classifier.learn.runs.series import opened, saved, summary
 from mnist_classifier.learn.runs.settings import LARGEST_SEED, Settings
 
 
@@ -58,6 +58,24 @@ def test_a_single_seed_has_no_deviation_and_no_interval():
     found = summary([result(0, 0.98)])
     assert found["mean_accuracy"] == found["worst_accuracy"] == 0.98
     assert found["standard_deviation"] is found["mean_interval"] is None
+
+
+def test_the_interval_of_a_share_ends_at_0_and_at_1():
+    assert summary([result(0, 1.0), result(1, 0.99)])["mean_interval"][1] == 1
+    assert summary([result(0, 0.0), result(1, 0.01)])["mean_interval"][0] == 0
+
+
+def test_a_series_is_read_from_its_folder_alone(dataset, tmp_path):
+    with opened(Settings(output=tmp_path / "series", seed=2), 3, dataset) as series:
+        finish(series, 2, 0.9)
+        finish(series, 3, 0.8)
+    found = saved(series.path)
+    assert (found.seeds, found.settings.seed) == (3, 2)
+    assert found.results() == [result(2, 0.9), result(3, 0.8)]
+    config = json.loads((series.path / "series.json").read_text())
+    (series.path / "series.json").write_text(json.dumps({**config, "seeds": "many"}))
+    with pytest.raises(RunError, match='seeds is "many"'):
+        saved(series.path)
 
 
 def test_finished_seeds_are_kept_half_trained_ones_go_on_and_others_begin(dataset, tmp_path):
