@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -22,6 +23,10 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/gif", "image/tiff")
 _PIXELS = SIDE * SIDE
+# What stands before the comma of a data URL (RFC 2397), as browsers write it.
+_DATA_URL = re.compile(
+    r"data:(image/[a-z0-9.+-]+|application/octet-stream)?(;[a-z0-9.=-]+)*;base64", re.IGNORECASE
+)
 
 
 class _InMemory(MultiPartParser):
@@ -41,10 +46,13 @@ async def read_picture(request: Request, settings: ServiceSettings) -> tuple[byt
         return await _picture_of_form(request, await _read_body(request, settings))
     if kind.startswith("image/") or kind == BYTES:
         return await _read_body(request, settings), None
+    if kind == JSON:
+        return _picture_of_data_url(await _read_body(request, settings)), None
     raise ProblemError(
         415,
         f"got the content type {kind or 'none'}; expected a picture file as the body "
-        f"(image/png, image/jpeg, … or {BYTES}), or {MULTIPART} with one file",
+        f"(image/png, image/jpeg, … or {BYTES}), {MULTIPART} with one file, or {JSON} with a "
+        "data URL",
     )
 
 
@@ -63,7 +71,7 @@ async def read_images(request: Request, settings: ServiceSettings) -> Images:
         )
     content = await _read_body(request, settings)
     if kind == JSON:
-        content = _from_base64(content)
+        content = _images_of_json(content)
     if len(content) % _PIXELS or not content:
         raise ProblemError(
             422,
@@ -135,17 +143,35 @@ async def _picture_of_form(request: Request, body: bytes) -> tuple[bytes, str | 
     raise ProblemError(422, f"the form has no file; {expected}")
 
 
-def _from_base64(content: bytes) -> bytes:
+def _picture_of_data_url(content: bytes) -> bytes:
+    expected = 'expected {"image": "data:image/png;base64,…"}: a picture file as a data URL'
+    head, _, data = _field(content, "image", expected).partition(",")
+    if not _DATA_URL.fullmatch(head):
+        raise ProblemError(422, f"image is no data URL of a picture in base64; {expected}")
+    return _from_base64(data, "image", expected)
+
+
+def _images_of_json(content: bytes) -> bytes:
     expected = 'expected {"images": "…"}: n × 784 bytes in base64'
+    return _from_base64(_field(content, "images", expected), "images", expected)
+
+
+def _field(content: bytes, name: str, expected: str) -> str:
+    """Return the one field of a JSON object, a string."""
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ProblemError(400, f"the body is no JSON ({error}); {expected}") from error
-    if not isinstance(fields, dict) or set(fields) != {"images"}:
+    if not isinstance(fields, dict) or set(fields) != {name}:
         raise ProblemError(422, f"got other JSON; {expected}")
-    if not isinstance(fields["images"], str):
-        raise ProblemError(422, f"images is no string; {expected}")
+    value = fields[name]
+    if not isinstance(value, str):
+        raise ProblemError(422, f"{name} is no string; {expected}")
+    return value
+
+
+def _from_base64(text: str, name: str, expected: str) -> bytes:
     try:
-        return base64.b64decode(fields["images"], validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise ProblemError(422, f"images is no base64 ({error}); {expected}") from error
+        raise ProblemError(422, f"{name} is no base64 ({error}); {expected}") from error

@@ -203,6 +203,20 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {JSON: {"schema": schema}}
 
 
+_PICTURE_IN_JSON = {
+    "schema": _named(
+        "PictureInJson",
+        _object(
+            {
+                "image": {
+                    **_TEXT,
+                    "pattern": "^data:image/[a-z0-9.+-]+;base64,",
+                    "description": "a picture file as a data URL, such as a canvas gives",
+                }
+            }
+        ),
+    )
+}
 _IMAGES_IN_JSON = {
     "schema": _named(
         "Images", _object({"images": {**_IMAGE, "description": "n × 784 bytes in base64"}})
@@ -222,9 +236,10 @@ READ = _route(
                 "required": ["picture"],
             }
         },
+        JSON: _PICTURE_IN_JSON,
     },
     tuple(_PROBLEMS),
-    "The picture file is the body, or the one file of a form.\n\n"
+    "The picture file is the body, the one file of a form, or a data URL in JSON.\n\n"
     "    curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8000/v1/read\n"
     "    curl -F picture=@photo.jpg http://127.0.0.1:8000/v1/read",
 )

@@ -17,6 +17,7 @@ from tests.web.conftest import MISTAKES
 
 PNG = {"Content-Type": "image/png"}
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+JSON = {"Content-Type": "application/json"}
 BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -51,6 +52,19 @@ def test_a_picture_is_read_as_on_the_command_line(client, tmp_path):
     assert as_body == {**expected, "picture": None}
     assert as_form == {**expected, "picture": "42.png"}
     assert as_body["text"] == "42"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["data:image/png;base64", "DATA:IMAGE/PNG;BASE64", "data:;base64",
+     "data:application/octet-stream;base64", "data:image/png;name=a.png;base64"],
+)  # fmt: skip
+def test_a_data_url_is_read_like_the_picture_in_it(client, head):
+    picture = png(write("42"))
+    body = {"image": f"{head},{base64.b64encode(picture).decode()}"}
+    expected = client.post("/v1/read", content=picture, headers=PNG).json()
+    assert client.post("/v1/read", json=body).json() == expected
+    assert expected["text"] == "42"
 
 
 def test_the_images_judged_are_sent_when_asked_for(client):
@@ -192,6 +206,10 @@ def bomb():
     return bytes(content)
 
 
+def data_url(picture):
+    return b'{"image": "data:image/png;base64,%b"}' % base64.b64encode(picture)
+
+
 @pytest.mark.parametrize(
     ("status", "content", "headers", "says"),
     [
@@ -203,6 +221,22 @@ def bomb():
         (422, png(write("42"))[:300], PNG, "picture"),
         (413, bytes(30_000_000), PNG, "at most 20,000,000"),
         (413, bomb(), PNG, "30,000 × 30,000 pixels"),
+        (400, b"{", JSON, "no JSON"),
+        (400, b"[" * 100_000, JSON, "no JSON"),
+        (422, b'"data:image/png;base64,AAAA"', JSON, "other JSON"),
+        (422, b'{"images": "data:image/png;base64,AAAA"}', JSON, "other JSON"),
+        (422, b'{"image": null}', JSON, "no string"),
+        (422, b'{"image": "AAAA"}', JSON, "no data URL"),
+        (422, b'{"image": "data:text/html;base64,AAAA"}', JSON, "no data URL"),
+        (422, b'{"image": "data:image/png,AAAA"}', JSON, "no data URL"),
+        (422, b'{"image": "http://127.0.0.1/a.png"}', JSON, "no data URL"),
+        (422, b'{"image": "file:///etc/passwd"}', JSON, "no data URL"),
+        (422, b'{"image": "data:image/png;base64,A A"}', JSON, "no base64"),
+        (422, b'{"image": "data:image/png;base64,\\ud800"}', JSON, "no base64"),
+        (422, b'{"image": "data:image/png;base64,"}', JSON, "picture"),
+        (422, b'{"image": "data:image/png;base64,AAAA"}', JSON, "not a picture"),
+        (413, data_url(bomb()), JSON, "30,000 × 30,000 pixels"),
+        (413, data_url(bytes(15_000_001)), JSON, "at most 20,000,000"),
         (400, b"x", {"Content-Type": "multipart/form-data"}, "malformed"),
         (400, b"nonsense", FORM, "malformed"),
         (400, b"--b\r\n\r\nx\r\n--b--", FORM, "malformed"),
@@ -223,9 +257,6 @@ def test_a_body_of_unknown_length_is_bounded_too(client):
         response = client.post("/v1/read", content=chunks(), headers=PNG)
         assert "at most 20,000,000" in check_problem(response, 413)
         assert client.get("/healthz").status_code == 200
-
-
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize(

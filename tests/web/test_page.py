@@ -142,6 +142,27 @@ def test_the_gallery_shows_mistakes_and_confusions(open_page, with_mistakes):
     expect(page.locator("#confusions tr").nth(4).locator("td").nth(5)).to_have_text("1")
 
 
+def test_without_images_the_gallery_has_no_empty_boxes(open_page, service):
+    page = open_page(service)
+    expect(page.locator("#score")).to_contain_text("start the server with --data-dir")
+    expect(page.locator("#score")).not_to_contain_text("These are the mistakes")
+    expect(page.locator("#confusions tr")).to_have_count(11)
+    expect(page.locator("#worst")).to_be_hidden()
+    expect(page.locator("#worst li")).to_have_count(0)
+
+
+def test_how_sure_is_said_in_one_way(open_page, service):
+    page = open_page(service)
+    page.get_by_role("button", name="8 in red felt pen").click()
+    expect(page.locator("#sure")).to_have_text(">99.9 % sure")
+    page.get_by_role("button", name="42 in pen").click()
+    expect(page.locator("#sure")).to_have_text(">99.9 % sure of each digit")
+    page.get_by_role("button", name="1970 in chalk").click()
+    expect(text_of(page)).to_have_text("1970")
+    shares = page.locator("#digits li button span").all_inner_texts()
+    assert "100.0 %" not in " ".join(shares)
+
+
 def test_nine_of_ten_digits_drawn_are_read_right(open_page, service):
     page = open_page(service)
     right = []
@@ -219,6 +240,22 @@ def test_a_wide_pen_draws_wide(open_page, service):
     page.get_by_label("Pen width").fill("30")
     draw(page, "1")
     assert ink() > 3 * thin
+
+
+def test_a_canvas_can_be_sent_as_its_data_url(open_page, service):
+    page = open_page(service)
+    answer = page.evaluate(
+        """async () => {
+            const { paint } = await import("/static/examples.js");
+            const response = await fetch("v1/read", {
+                method: "POST",
+                headers: { "Content-Type": "application/json" },
+                body: JSON.stringify({ image: paint().toDataURL() }),
+            });
+            return response.json();
+        }"""
+    )
+    assert answer["text"] == "42"
 
 
 @pytest.mark.parametrize("way", ["pick", "drop", "paste"])

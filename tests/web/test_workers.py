@@ -60,6 +60,7 @@ def test_workers_end_when_their_supervisor_is_killed_but_answer_what_is_in_fligh
     connection.close()
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert not alive
+    service.process.communicate(timeout=60)
     again = serve(port=service.port)
     assert again.client.get("/healthz").status_code == 200
 

@@ -34,8 +34,9 @@ export function showReading({ text, digits, refused }, chosen, choose) {
     return;
   }
   const least = Math.min(...digits.map(({ confidence }) => confidence));
-  const sure = `${percent(least)} sure`;
-  show(text, text.length > 9 ? "long" : "", digits.length > 1 ? `at least ${sure.replace(">", "")} of each digit` : sure);
+  const bound = digits.length === 1 || /^[<>]/.test(percent(least)) ? "" : "at least ";
+  const sure = `${bound}${percent(least)} sure${digits.length > 1 ? " of each digit" : ""}`;
+  show(text, text.length > 9 ? "long" : "", sure);
   byId("digits").className = digits.length > 4 ? "many" : "";
   byId("digits").replaceChildren(...digits.map((digit, i) => card(digit, i === chosen, () => choose(i))));
 }

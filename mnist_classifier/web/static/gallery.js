@@ -15,14 +15,15 @@ export async function showGallery() {
   const [low, high] = (test_accuracy_interval ?? []).map((share) => (100 * share).toFixed(2));
   const interval = low ? ` (95 % interval ${low} to ${high} %)` : "";
   const size = test_size?.toLocaleString("en") ?? "the";
-  const hint = mistakes.length && mistakes.every(({ image }) => image === null)
-    ? " To see the images, start the server with --data-dir and a folder with MNIST’s files."
-    : "";
-  const shown = mistakes.length
-    ? " These are the mistakes it was surest of."
-    : " The card does not list its mistakes.";
-  byId("score").textContent = `Of ${size} test images it reads ${(100 * test_accuracy).toFixed(2)} % right${interval}.${shown}${hint}`;
-  byId("worst").replaceChildren(...mistakes.map(mistakeItem));
+  const withImages = mistakes.some(({ image }) => image !== null);
+  const shown = withImages
+    ? "These are the mistakes it was surest of."
+    : mistakes.length
+      ? "To see its mistakes, start the server with --data-dir and a folder with MNIST’s files."
+      : "The card does not list its mistakes.";
+  byId("score").textContent = `Of ${size} test images it reads ${(100 * test_accuracy).toFixed(2)} % right${interval}. ${shown}`;
+  byId("worst").hidden = !withImages;
+  byId("worst").replaceChildren(...(withImages ? mistakes.map(mistakeItem) : []));
   if (confusions) byId("confusions").replaceChildren(confusionTable(confusions));
 }
 
