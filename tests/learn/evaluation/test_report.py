@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import keras
@@ -130,3 +131,18 @@ def test_pictures_show_ink_dark():
     content = base64.b64decode(report.picture(image).split(",")[1])
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert (decoded == 255 - image).all()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_the_page_is_as_wide_as_its_window(judged, sample, tmp_path, width):
+    browsers = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    (tmp_path / "report.html").write_text(page(judged, sample), "utf-8")
+    with browsers.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        window = browser.new_page(viewport={"width": width, "height": 900})
+        window.goto((tmp_path / "report.html").as_uri())
+        assert window.evaluate("document.documentElement.scrollWidth") == width
+        browser.close()
