@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_classifier.cli import options
-from mnist_classifier.errors import MnistError, SettingsError
+from mnist_classifier.errors import MnistError, OutputError, PictureError, SettingsError
 
 if TYPE_CHECKING:
     from mnist_classifier.read.reader import DigitReader, Reading
 
 _STDIN = "-"
+_READER_GONE = 141  # as a shell says of a program that wrote where nobody reads
 _SHOW_PROGRESS_FROM = 20
 
 
@@ -51,38 +54,85 @@ def read(
 
     Exit code 0: every picture was read, or refused as holding no digit. 1: one
     of several was damaged or missing; the others are read. 2: other mistakes.
+    141: whoever read the output stopped, as with | head.
     """
     from mnist_classifier.read.reader import DigitReader
 
     if as_json and as_csv:
         raise SettingsError("got --json and --csv; expected one of them: leave the other out")
+    _check_output()
     names = list(_expand(pictures))
-    if annotate is not None and len(names) > 1 and not annotate.is_dir():
-        raise SettingsError(
-            f"{annotate} is no folder, and {len(names)} pictures are to be drawn; "
-            "expected a folder for their copies: make it first"
-        )
+    copies = _copies(names, annotate) if annotate is not None else [None] * len(names)
     reader = DigitReader(model, threshold=threshold, max_pixels=max_pixels)
     show = _printer(as_json, as_csv, many=len(names) > 1)
     failed = False
-    for name in _with_progress(names):
+    for name, copy in zip(_with_progress(names), copies, strict=True):
         reading: Reading | None = None
         message = None
         try:
-            reading = _read_one(reader, name, annotate, len(names))
+            reading = _read_one(reader, name, copy)
         except MnistError as error:
             if len(names) == 1 and not (as_json or as_csv):
                 raise
             failed, message = True, str(error)
-        show(name, reading, message)
+        if not _shown(show, name, reading, message):
+            return _READER_GONE
     if failed:
         return 1 if len(names) > 1 else 2
     return 0
 
 
+def _check_output() -> None:
+    """Check that there is a standard output; what it cannot show is written as an escape."""
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; expected a place for the result: open it")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _shown(show: Any, name: str, reading: Reading | None, message: str | None) -> bool:
+    """Print one picture's outcome; return False if nobody reads it."""
+    try:
+        show(name, reading, message)
+        sys.stdout.flush()
+    except OSError as error:
+        # Python writes what is left when it ends: that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return False
+        raise OutputError(
+            f"cannot write to standard output: {error.strerror}; expected room for the result: "
+            "send it elsewhere"
+        ) from error
+    return True
+
+
+def _copies(names: list[str], annotate: Path) -> list[Path]:
+    """Return where each picture's annotated copy goes: no two alike, and none there already."""
+    if len(names) > 1 and not annotate.is_dir():
+        raise SettingsError(
+            f"{annotate} is no folder, and {len(names)} pictures are to be drawn; "
+            "expected a folder for their copies: make it first"
+        )
+    copies: list[Path] = []
+    for name in names:
+        stem = "stdin" if name == _STDIN else Path(name).stem
+        copy, number = (annotate / f"{stem}.png" if annotate.is_dir() else annotate), 1
+        while copy in copies:
+            number += 1
+            copy = annotate / f"{stem}-{number}.png"
+        copies.append(copy)
+    if there := [copy for copy in copies if copy.is_file()]:
+        raise SettingsError(
+            f"{there[0]} exists; expected a new name for the annotated copy: "
+            "name another with --annotate, or remove it"
+        )
+    return copies
+
+
 def _expand(pictures: list[str]) -> Iterator[str]:
     """Yield the pictures' names; a folder stands for those in it, in order."""
-    from mnist_classifier.errors import PictureError
     from mnist_classifier.read.picture import SUFFIXES
 
     for name in pictures:
@@ -99,16 +149,45 @@ def _expand(pictures: list[str]) -> Iterator[str]:
         yield from map(str, inside)
 
 
-def _read_one(reader: DigitReader, name: str, annotate: Path | None, count: int) -> Reading:
-    picture: str | bytes = sys.stdin.buffer.read() if name == _STDIN else name
-    reading = reader.read(picture)
-    if annotate is not None:
-        from mnist_classifier.read.annotate import save_annotated
+def _read_one(reader: DigitReader, name: str, copy: Path | None) -> Reading:
+    picture = _standard_input() if name == _STDIN else name
+    with _native_lines_dropped():
+        reading = reader.read(picture)
+        if copy is not None:
+            from mnist_classifier.read.annotate import save_annotated
 
-        stem = "stdin" if name == _STDIN else Path(name).stem
-        target = annotate / f"{stem}.png" if count > 1 or annotate.is_dir() else annotate
-        save_annotated(target, picture, reading, reader.max_pixels)
+            save_annotated(copy, picture, reading, reader.max_pixels)
     return reading
+
+
+def _standard_input() -> bytes:
+    try:
+        if sys.stdin is None:
+            raise OSError("it is closed")
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise PictureError(
+            f"cannot read standard input: {error.strerror or error}; expected a picture: "
+            "send one with  < picture.png"
+        ) from error
+
+
+@contextlib.contextmanager
+def _native_lines_dropped() -> Iterator[None]:
+    """Drop what OpenCV, libpng and others write straight to the process's standard error."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _with_progress(names: list[str]) -> Iterator[str]:
@@ -130,14 +209,17 @@ def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
         import csv
 
         rows = csv.writer(sys.stdout)
-        rows.writerow(["picture", "text", "confidence", "refused", "error"])
-        return lambda name, reading, error: rows.writerow(
+        header = iter([["picture", "text", "confidence", "refused", "error"]])
+        return lambda name, reading, error: rows.writerows(
             [
-                name,
-                reading.text if reading else "",
-                f"{_confidence(reading):.4f}" if reading and reading.digits else "",
-                (reading.refused or "") if reading else "",
-                error or "",
+                *header,
+                [
+                    name,
+                    reading.text if reading else "",
+                    f"{_confidence(reading):.4f}" if reading and reading.digits else "",
+                    (reading.refused or "") if reading else "",
+                    error or "",
+                ],
             ]
         )
     return lambda name, reading, error: _print_text(name, reading, error, many)
@@ -145,6 +227,12 @@ def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
 
 def _confidence(reading: Reading) -> float:
     return min(digit.confidence for digit in reading.digits)
+
+
+def _sure(confidence: float) -> str:
+    """Write a confidence; none is 100 %."""
+    written = f"{confidence:.1%}"
+    return "> 99.9%" if written == "100.0%" else written
 
 
 def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
@@ -165,5 +253,5 @@ def _print_text(name: str, reading: Reading | None, error: str | None, many: boo
         typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
     else:
         lines = reading.text.split("\n")
-        lines[-1] += f"  ({_confidence(reading):.1%} sure)"
+        lines[-1] += f"  ({_sure(_confidence(reading))} sure)"
         typer.echo("\n".join(prefix + line for line in lines))

@@ -26,6 +26,7 @@ _HALF_SIZE_ABOVE = 6_000_000
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
+_ROUNDING = 1e-6  # so far may floats lie outside [0, 1]
 
 
 def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrImage, float]:
@@ -186,11 +187,11 @@ def _to_8_bits(values: npt.NDArray[np.generic], name: str) -> BgrImage:
         if not np.isfinite(values).all():
             raise PictureError(f"{name}: NaN or infinite values; expected values in [0, 1]")
         low, high = float(values.min()), float(values.max())
-        if low < 0 or high > 1:
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
             raise PictureError(
                 f"{name}: values from {low:g} to {high:g}; expected floats in [0, 1], or uint8"
             )
-        return np.asarray(np.round(values.astype(np.float32) * 255), np.uint8)
+        return np.asarray(np.round(np.clip(values, 0, 1).astype(np.float32) * 255), np.uint8)
     raise PictureError(
         f"{name}: values of type {values.dtype}; expected uint8, uint16, bool or floats in [0, 1]"
     )

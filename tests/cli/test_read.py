@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -112,6 +113,84 @@ def test_annotate(pictures, tmp_path):
     folder.mkdir()
     assert mnist("read", pictures, "--annotate", folder).returncode == 0
     assert sorted(path.name for path in folder.iterdir()) == ["180.png", "42.png", "7.png"]
+
+
+def test_annotated_copies_overwrite_nothing(pictures, tmp_path):
+    before = {path: path.read_bytes() for path in pictures.iterdir()}
+    for arguments in (
+        [pictures / "7.png", "--annotate", pictures / "7.png"],
+        [pictures, "--annotate", pictures],
+    ):
+        done = mnist("read", *arguments)
+        assert done.returncode == 2
+        assert b"exists; expected a new name" in done.stderr
+    assert {path: path.read_bytes() for path in pictures.iterdir()} == before
+
+
+def test_pictures_of_one_name_get_copies_of_their_own(pictures, tmp_path):
+    other, folder = tmp_path / "other", tmp_path / "annotated"
+    other.mkdir()
+    folder.mkdir()
+    cv2.imwrite(str(other / "7.bmp"), write("1"))
+    done = mnist("read", pictures / "7.png", other / "7.bmp", "--annotate", folder)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["7-2.png", "7.png"]
+
+
+def shell(command, **variables):
+    return subprocess.run(
+        [
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            command.replace("mnist", f"{sys.executable} -m mnist_classifier"),
+        ],
+        capture_output=True,
+        env={**os.environ, **variables},
+    )
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--csv"])
+def test_output_that_cannot_be_written(pictures, form):
+    for command, code, message in (
+        (f"mnist read {pictures} {form} > /dev/full", 2, b"error: cannot write to standard output"),
+        (f"mnist read {pictures} {form} | true", 141, b""),
+        (f"mnist read {pictures} {form} >&-", 2, b"error: standard output is closed"),
+        (f"mnist read - {form} <&-", 2, b"cannot read standard input"),
+    ):
+        done = shell(command)
+        assert done.returncode == code, (command, done.stderr)
+        assert done.stderr.count(b"\n") <= 1
+        assert message in done.stderr + done.stdout
+
+
+def test_output_that_cannot_show_a_name(pictures):
+    (pictures / "7.png").rename(pictures / "é.png")
+    for form in ("", "--json", "--csv"):
+        done = shell(f"mnist read {pictures} {form}", PYTHONIOENCODING="ascii")
+        assert done.returncode == 0, done.stderr
+        assert b".png" in done.stdout
+        assert done.stderr == b""
+
+
+def test_a_decoders_own_lines_stay_away(pictures):
+    (pictures / "cut.png").write_bytes((pictures / "7.png").read_bytes()[:-200])
+    done = mnist("read", pictures / "cut.png")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_nothing_is_wholly_sure():
+    from mnist_classifier.cli.read import _sure
+
+    assert [_sure(c) for c in (0.5, 0.9994, 0.9996, 1.0)] == [
+        "50.0%",
+        "99.9%",
+        "> 99.9%",
+        "> 99.9%",
+    ]
 
 
 def test_reading_loads_neither_tensorflow_nor_keras_nor_matplotlib(pictures):

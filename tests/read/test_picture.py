@@ -89,6 +89,11 @@ def test_sixteen_bits_grey_and_floats_come_to_eight_bits():
     assert np.array_equal(load_picture(png(grey.astype(np.uint16) * 257))[0], PICTURE)
 
 
+def test_floats_outside_by_rounding_are_clipped():
+    array = np.array([[0.0 - 1e-7, 1.0 + 1e-6]])
+    assert load_picture(array)[0][:, :, 0].tolist() == [[0, 255]]
+
+
 def test_an_array_is_rgb():
     array = np.zeros((4, 4, 3), np.uint8)
     array[:, :, 0] = 200  # red
