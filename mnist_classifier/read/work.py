@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MOST_MARKS = 600
-"""More marks than on a page full of digits."""
+"""In a megapixel: more marks than a page full of digits has. A smaller picture may have as many."""
 
 MOST_NESTED = 8
 """The marks' boxes may cover a picture so often: those of digits lie side by side."""
@@ -44,7 +44,8 @@ def check_marks(count: int, box_pixels: int, picture_pixels: int) -> None:
     Raises:
         TooMuchWorkError: They are too many, or too many lie in each other's boxes.
     """
-    if count > MOST_MARKS:
-        raise TooMuchWorkError(f"more than {MOST_MARKS:,} marks; {_ADVICE}")
+    most = MOST_MARKS * max(1, round(picture_pixels / 1_000_000))
+    if count > most:
+        raise TooMuchWorkError(f"more than {most:,} marks; {_ADVICE}")
     if box_pixels > MOST_NESTED * picture_pixels:
         raise TooMuchWorkError(f"more than {MOST_NESTED} marks one in the other; {_ADVICE}")
