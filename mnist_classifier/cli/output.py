@@ -106,6 +106,7 @@ def _open_what_is_closed() -> None:
     """Open what a parent closed: else the next file that is opened would be standard output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            # It takes the lowest number that is free. What is read from it fails.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             mode = "w" if number else "r"
             setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))

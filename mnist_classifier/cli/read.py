@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_classifier.cli import options
-from mnist_classifier.errors import MnistError, OutputError, PictureError, SettingsError
+from mnist_classifier.errors import MnistError, PictureError, SettingsError
 
 if TYPE_CHECKING:
     from mnist_classifier.read.reader import DigitReader, Reading
 
 _STDIN = "-"
-_READER_GONE = 141  # as a shell says of a program that wrote where nobody reads
 _SHOW_PROGRESS_FROM = 20
 
 
@@ -60,7 +59,6 @@ def read(
 
     if as_json and as_csv:
         raise SettingsError("got --json and --csv; expected one of them: leave the other out")
-    _check_output()
     names = list(_expand(pictures))
     copies = _copies(names, annotate) if annotate is not None else [None] * len(names)
     reader = DigitReader(model, threshold=threshold, max_pixels=max_pixels)
@@ -75,37 +73,11 @@ def read(
             if len(names) == 1 and not (as_json or as_csv):
                 raise
             failed, message = True, str(error)
-        if not _shown(show, name, reading, message):
-            return _READER_GONE
+        show(name, reading, message)
+        sys.stdout.flush()
     if failed:
         return 1 if len(names) > 1 else 2
     return 0
-
-
-def _check_output() -> None:
-    """Check that there is a standard output; what it cannot show is written as an escape."""
-    if sys.stdout is None:
-        raise OutputError("standard output is closed; expected a place for the result: open it")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _shown(show: Any, name: str, reading: Reading | None, message: str | None) -> bool:
-    """Print one picture's outcome; return False if nobody reads it."""
-    try:
-        show(name, reading, message)
-        sys.stdout.flush()
-    except OSError as error:
-        # Python writes what is left when it ends: that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return False
-        raise OutputError(
-            f"cannot write to standard output: {error.strerror}; expected room for the result: "
-            "send it elsewhere"
-        ) from error
-    return True
 
 
 def _copies(names: list[str], annotate: Path) -> list[Path]:
@@ -162,8 +134,6 @@ def _read_one(reader: DigitReader, name: str, copy: Path | None) -> Reading:
 
 def _standard_input() -> bytes:
     try:
-        if sys.stdin is None:
-            raise OSError("it is closed")
         return sys.stdin.buffer.read()
     except OSError as error:
         raise PictureError(

@@ -154,9 +154,13 @@ def shell(command, **variables):
 @pytest.mark.parametrize("form", ["", "--json", "--csv"])
 def test_output_that_cannot_be_written(pictures, form):
     for command, code, message in (
-        (f"mnist read {pictures} {form} > /dev/full", 2, b"error: cannot write to standard output"),
+        (
+            f"mnist read {pictures} {form} > /dev/full",
+            2,
+            b"error: standard output cannot be written",
+        ),
         (f"mnist read {pictures} {form} | true", 141, b""),
-        (f"mnist read {pictures} {form} >&-", 2, b"error: standard output is closed"),
+        (f"mnist read {pictures} {form} >&-", 0, b""),
         (f"mnist read - {form} <&-", 2, b"cannot read standard input"),
     ):
         done = shell(command)
