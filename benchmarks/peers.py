@@ -199,7 +199,7 @@ PEERS: dict[str, Contender] = {
 }
 
 
-class _OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+class _OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     """PyTorch's ``OneCycleLR`` as it is unless told otherwise: two halves of a cosine.
 
     Up from a 25th of the highest rate in three tenths of all steps, then down to next to nothing.
@@ -224,7 +224,7 @@ class _OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
         return {"highest": self._highest, "steps": self._steps}
 
 
-class _Clock(keras.callbacks.Callback):  # type: ignore[misc]
+class _Clock(keras.callbacks.Callback):
     """Counts seconds, but not those in which it looks at the test images after each epoch."""
 
     def __init__(self, test: Split) -> None:
