@@ -29,14 +29,17 @@ def predict(model: keras.Model, x: Floats, batch_size: int = 2000) -> Floats:
 
 
 def shape(model: keras.Model) -> str:
-    """Return the widths of a network's layers as ``784 → 512 → 10``; of several, the first's."""
+    """Return the widths of a network's layers as ``784 → 512 → 10``; of several, the first's.
+
+    Where an input may have any width, its height stands first.
+    """
     networks = [layer for layer in model.layers if isinstance(layer, keras.Model)] or [model]
     widths = [
         layer.units if hasattr(layer, "units") else layer.filters
         for layer in networks[0].layers
         if hasattr(layer, "units") or hasattr(layer, "filters")
     ]
-    text = " → ".join(map(str, [math.prod(model.input_shape[1:]), *widths]))
+    text = " → ".join(map(str, [math.prod(side or 1 for side in model.input_shape[1:]), *widths]))
     return f"{len(networks)} times {text}" if len(networks) > 1 else text
 
 
