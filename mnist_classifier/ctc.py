@@ -1,7 +1,7 @@
 """Connectionist temporal classification: the columns of a line → texts and their probabilities.
 
-Each column has one of the characters or none; a text is what is left when neighbouring columns of one
-character count once and those of none are dropped (Graves, Fernández, Gomez and Schmidhuber,
+Each column has one of the characters or none; a text is what is left when neighbouring columns of
+one character count once and those of none are dropped (Graves, Fernández, Gomez and Schmidhuber,
 "Connectionist temporal classification", 2006). A text's probability is the sum over all its ways
 through the columns.
 """

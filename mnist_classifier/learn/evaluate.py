@@ -113,7 +113,7 @@ def save_report(run: Run, target: Run, dataset: Dataset, judged: Judged, suffix:
     }
     began = time.perf_counter()
     page = judged.page(
-        report.Run(
+        report.RunFacts(
             run.path.resolve().name,
             config,
             numbers,

@@ -23,7 +23,7 @@ from mnist_classifier.learn.recipes.base import Recipe
 
 EXAMPLE_EPOCHS = 6  # of which the figure of augmentation shows images
 TEST_LINES = 3000
-_VALIDATION_LINES = 1000
+VALIDATION_LINES = 1000
 _SHOWN_LINES = 40
 
 
@@ -38,7 +38,7 @@ class Judged:
     """
 
     metrics: dict[str, Any]
-    page: Callable[[report.Run], str]
+    page: Callable[[report.RunFacts], str]
     predictions: Predictions | None
 
 
@@ -91,7 +91,7 @@ class Task(ABC):
         """
 
 
-class Digits(Task):
+class DigitsTask(Task):
     """An image of a digit in, ten probabilities out."""
 
     loss = "binary cross-entropy"
@@ -132,7 +132,7 @@ class Digits(Task):
         """Measure each class, mistakes, calibration and corruptions."""
         judged = metrics.evaluate(model, dataset, scores, temperature, seed, tell)
 
-        def page(run: report.Run) -> str:
+        def page(run: report.RunFacts) -> str:
             return report.render(
                 "report.html",
                 run,
@@ -144,7 +144,7 @@ class Digits(Task):
         return Judged(judged.metrics, page, judged.predictions)
 
 
-class Lines(Task):
+class LinesTask(Task):
     """A line of a number in, its characters out; lines are composed of a data set's digits."""
 
     loss = "connectionist temporal classification, in nats a line"
@@ -176,9 +176,7 @@ class Lines(Task):
 
     def temperature(self, model: keras.Model, validation: Split) -> float:
         """Fit the temperature by which the texts are likeliest."""
-        return lines.fit_temperature(
-            lines.answer(model, fixed_lines(validation, _VALIDATION_LINES))
-        )
+        return lines.fit_temperature(lines.answer(model, fixed_lines(validation, VALIDATION_LINES)))
 
     def judge(
         self,
@@ -212,13 +210,13 @@ class Lines(Task):
         ]
         drawings = {"reliability": figures.svg(figures.reliability_figure(*bins))}
 
-        def page(run: report.Run) -> str:
+        def page(run: report.RunFacts) -> str:
             return report.render("lines.html", run, drawings, images=answers.lines.images)
 
         return Judged(numbers, page, None)
 
 
-_TASKS: dict[str, Task] = {"digits": Digits(), "lines": Lines()}
+_TASKS: dict[str, Task] = {"digits": DigitsTask(), "lines": LinesTask()}
 
 
 def task_of(recipe: str) -> Task:

@@ -1,7 +1,7 @@
 """Decoding: the columns of a line → the texts that they may be, and how likely each is.
 
-The likeliest texts are found by prefix beam search (Hannun, Maas, Jurafsky and Ng, "First-pass large
-vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014).
+The likeliest texts are found by prefix beam search (Hannun, Maas, Jurafsky and Ng, "First-pass
+large vocabulary continuous speech recognition using bi-directional recurrent DNNs", 2014).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def candidates(
 def _only(columns: Doubles, alphabet: str, allowed: frozenset[str]) -> Doubles:
     """Count characters that are not allowed as none."""
     banned = [i for i, character in enumerate(alphabet, 1) if character not in allowed]
-    changed = columns.copy()
+    changed: Doubles = columns.copy()
     changed[:, NOTHING] += changed[:, banned].sum(axis=1)
     changed[:, banned] = 0
     return changed

@@ -16,7 +16,7 @@ from mnist_classifier.errors import ModelError
 from mnist_classifier.normalisation import LINE_HEIGHT, normalise_lines
 from mnist_classifier.read.network_file import NetworkFile, temperature_of
 
-Strip = npt.NDArray[np.uint8]
+Greys = npt.NDArray[np.uint8]
 """Greys, shape ``(32, width)``."""
 
 COLUMN = 4
@@ -52,7 +52,7 @@ class LineModel:
         self.alphabet = self._alphabet()
         self._check_shapes()
 
-    def columns(self, strips: Sequence[Strip]) -> list[Doubles]:
+    def columns(self, strips: Sequence[Greys]) -> list[Doubles]:
         """Return the probabilities of each strip's columns.
 
         Args:
@@ -67,7 +67,7 @@ class LineModel:
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(self._read, strips))
 
-    def _read(self, strip: Strip) -> Doubles:
+    def _read(self, strip: Greys) -> Doubles:
         lines = normalise_lines(strip[None])[..., None]
         try:
             logits = self._session.run(["logits"], {"lines": lines})[0]

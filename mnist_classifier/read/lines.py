@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,7 +18,8 @@ from mnist_classifier.read.strips import Strip
 
 ALTERNATIVES = 3
 
-_LEAST = 0.02  # a line less probable than this is none
+_LEAST = 0.02  # the surest line of a picture, less probable than this, is none
+_FURTHER = 0.5  # a further line, less probable than this, is none
 _INK = 0.4  # of a normalised strip
 
 
@@ -55,7 +57,7 @@ class FoundLine:
 
 
 @dataclass(frozen=True)
-class _Read:
+class _ReadStrip:
     """A strip, and what was read in it."""
 
     strip: Strip
@@ -92,14 +94,16 @@ class LineFinder:
             for strip, own in zip(guessed, columns, strict=True)
             if (found := self._read(strip, own, pattern))
         ]
-        kept: list[_Read] = []
+        kept: list[_ReadStrip] = []
         for one in sorted(read, key=lambda one: -one.score):
+            if kept and one.probability < _FURTHER:
+                continue
             if not any(_overlap(one, other) for other in kept):
                 kept.append(one)
         kept.sort(key=lambda one: (float(one.centres[:, 1].mean()), float(one.centres[0, 0])))
         return [self._line(one, pattern) for one in kept]
 
-    def _read(self, strip: Strip, columns: Doubles, pattern: Pattern | None) -> _Read | None:
+    def _read(self, strip: Strip, columns: Doubles, pattern: Pattern | None) -> _ReadStrip | None:
         """Read a strip; None where nothing stands in it."""
         if pattern:
             likely = candidates(columns, self._model.alphabet, pattern, 1)
@@ -118,9 +122,9 @@ class LineFinder:
         centres = np.array(
             [strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in places(columns, text)]
         )
-        return _Read(strip, columns, tuple(text), probability, centres, count * probability)
+        return _ReadStrip(strip, columns, tuple(text), probability, centres, count * probability)
 
-    def _line(self, read: _Read, pattern: Pattern | None) -> FoundLine:
+    def _line(self, read: _ReadStrip, pattern: Pattern | None) -> FoundLine:
         """Return what was read in a strip, with its alternatives and its characters' boxes."""
         alphabet = self._model.alphabet
         likely = candidates(read.columns, alphabet, pattern, ALTERNATIVES)
@@ -138,7 +142,7 @@ class LineFinder:
         )
 
     def _character(
-        self, read: _Read, ink: FloatImage, index: int, column: int, left: float, right: float
+        self, read: _ReadStrip, ink: FloatImage, index: int, column: int, left: float, right: float
     ) -> Character:
         """Return a character of which the column is known, and the strip's part that is its own."""
         digits = read.columns[column, self._digits]
@@ -161,7 +165,7 @@ class LineFinder:
         )
 
 
-def _overlap(one: _Read, other: _Read) -> bool:
+def _overlap(one: _ReadStrip, other: _ReadStrip) -> bool:
     """Return whether two strips read the same place: some characters lie in the other's text."""
     for a, b in ((one, other), (other, one)):
         reach = b.strip.scale * LINE_HEIGHT
@@ -176,7 +180,7 @@ def _cells(columns: Sequence[int]) -> list[tuple[float, float]]:
     """Return for each character the strip's pixels that are nearer to it than to its neighbours."""
     middles = [COLUMN * (column + 0.5) for column in columns]
     most = 0.5 * LINE_HEIGHT
-    edges = [(a + b) / 2 for a, b in zip(middles, middles[1:], strict=False)]
+    edges = [(a + b) / 2 for a, b in pairwise(middles)]
     lefts = [middles[0] - most, *edges]
     rights = [*edges, middles[-1] + most]
     return [

@@ -1,4 +1,4 @@
-"""Files of networks: ONNX with a model card inside; the shipped ones and those of ``mnist export``."""
+"""Files of networks: ONNX with a model card inside, shipped or from ``mnist export``."""
 
 from __future__ import annotations
 

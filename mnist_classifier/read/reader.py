@@ -36,6 +36,13 @@ from mnist_classifier.read.work import TooMuchWorkError, Work
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
+# Marks read more surely than this are taken as they are.
+_SURE = 0.9
+# How sure a line must be where marks were refused: by the network of digits, for each number of
+# digits in the line; or where no marks were found.
+_LEAST_OF_JUDGED = {1: 2.0, 2: 0.8}  # never a single one
+_LEAST = 0.5
+_LEAST_UNSEEN = 0.3
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
 
@@ -122,6 +129,16 @@ class Reading:
         }
 
 
+@dataclass(frozen=True)
+class _OfMarks:
+    """What marks, each judged alone, come to."""
+
+    lines: list[list[Mark]]
+    reading: Reading
+    judged: bool
+    """Whether the network saw them."""
+
+
 class DigitReader:
     """Reads handwritten digits; safe to use from several threads.
 
@@ -191,9 +208,9 @@ class DigitReader:
         if is_normalised(whole) and known is None:
             box = ink_box(whole) or (0, 0, SIDE, SIDE)
             return self._reading([[Mark(box, whole, 255.0)]], scale)
-        marks, of_marks = self._read_marks(strength, scale)
-        of_lines = self._read_lines(image, file_scale, marks, ink_scale, known)
-        return of_lines if known else choose(of_marks, of_lines)
+        marks = self._read_marks(strength, scale)
+        of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
+        return of_lines if known else choose(marks.reading, of_lines, marks.judged)
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
@@ -209,22 +226,23 @@ class DigitReader:
         """
         return self.model.judge(checked_images(images), self.threshold)
 
-    def _read_marks(self, strength: FloatImage, scale: float) -> tuple[list[list[Mark]], Reading]:
-        """Find the marks in ink, join and split them, and read them; return the lines of marks too."""
+    def _read_marks(self, strength: FloatImage, scale: float) -> _OfMarks:
+        """Find the marks in ink, join and split them, and read them."""
         lines: list[list[Mark]] = []
         try:
             components = find_marks(strength)
             if not components:
-                return [], Reading("", (), "nothing is written: no ink was found")
+                return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), False)
             small = max(strength.shape) <= _SMALL_SIDE
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
             if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
                 reason = "no digit: several marks, cut by the edge of a small picture"
-                return lines, Reading("", (), reason)
-            return lines, self._reading(resegment(lines, self._classify, Work()), scale)
+                return _OfMarks(lines, Reading("", (), reason), True)
+            reading = self._reading(resegment(lines, self._classify, Work()), scale)
+            return _OfMarks(lines, reading, True)
         except TooMuchWorkError as error:
-            return lines, Reading("", (), str(error))
+            return _OfMarks(lines, Reading("", (), str(error)), False)
 
     def _read_lines(
         self,
@@ -308,11 +326,22 @@ class DigitReader:
         return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
 
 
-def choose(of_marks: Reading, of_lines: Reading) -> Reading:
-    """Return the reading that is rather right: of marks judged one by one, or of whole lines."""
-    if of_marks.refused or of_lines.confidence > of_marks.confidence:
-        return of_lines
-    return of_marks
+def choose(of_marks: Reading, of_lines: Reading, judged: bool) -> Reading:
+    """Return the reading that is rather right: of marks judged one by one, or of whole lines.
+
+    Args:
+        of_marks: Made of marks, each judged alone.
+        of_lines: Made of whole lines.
+        judged: Whether the network of digits has refused the marks: it knows letters and scribbles
+            better than that of lines, which must then be surer, of a short number most.
+    """
+    if of_lines.refused:
+        return of_marks
+    if of_marks.refused is None:
+        surer = of_marks.confidence >= min(_SURE, of_lines.confidence)
+        return of_marks if surer else of_lines
+    least = _LEAST_OF_JUDGED.get(len(of_lines.digits), _LEAST) if judged else _LEAST_UNSEEN
+    return of_lines if of_lines.confidence >= least else of_marks
 
 
 def _text(line: FoundLine) -> str:

@@ -1,7 +1,7 @@
 """Strips: where in a picture lines of numbers may run, cut out as the network of lines reads them.
 
-A strip is a guess. Windows of several heights slide over a small picture; in any picture, strips lie
-about the lines of marks that `segmentation` finds, level with them. What is read in strips that
+A strip is a guess. Windows of several heights slide over a small picture; in any picture, strips
+lie about the lines of marks that `segmentation` finds, level with them. What is read in strips that
 overlap decides between them.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,7 +73,7 @@ def to_grey(picture: BgrImage) -> tuple[Grey, float]:
     return best, scale
 
 
-def _contrast(grey: npt.NDArray[np.generic]) -> float:
+def _contrast(grey: npt.NDArray[Any]) -> float:
     low, high = np.percentile(grey[::2, ::2] if grey.size > 10_000 else grey, [2, 98])
     return float(high - low)
 

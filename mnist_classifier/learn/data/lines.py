@@ -90,7 +90,7 @@ class Composer:
         scale = min(1.0, room / ink.shape[1], 0.98 * tall / (last - first))
         if scale < 1:
             size = max(2, round(ink.shape[1] * scale)), max(2, round(ink.shape[0] * scale))
-            ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+            ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.uint8)
             first, last = first * scale, last * scale
         height = last - first
         slack = tall - height + 0.08 * height
@@ -361,7 +361,7 @@ def _rewrite(digit: Images, size: float, style: _Style, generator: np.random.Gen
     edge = (
         255 * (blurred / max(1.0, float(blurred.max())) - level) * generator.uniform(2.5, 6) + 128
     )
-    return np.clip(edge, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(edge, 0, 255), np.uint8)
 
 
 def _rule_between(paper: Floats, places: list[float], generator: np.random.Generator) -> None:
@@ -377,46 +377,60 @@ def _rule_between(paper: Floats, places: list[float], generator: np.random.Gener
 
 
 def _photograph(paper: Floats, layer: Images, generator: np.random.Generator) -> Images:
-    """Lay ink on paper and take its picture: pens that fail, blur, few pixels, noise, few greys."""
+    """Lay ink on paper and take its picture."""
     height, width = paper.shape
-    ink = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-    ink /= 255
-    failing = generator.random()
-    if failing < 0.25:  # pencil, a dry pen, grain of the paper
-        coarse = (height // 2, width // 2) if failing < 0.12 else (height, width)
-        grain = generator.random(coarse, np.float32)
-        grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
-        ink *= np.clip((grain - generator.uniform(-0.4, 0.25)) * 3, 0, 1)
+    ink = np.asarray(cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    ink = _dry(ink / np.float32(255), generator)
     paper = np.clip(paper, 0.02, 1)
-    black = generator.uniform(0, 0.35) * float(np.median(paper))
+    light = float(np.median(paper))
+    black = generator.uniform(0, 0.35) * light
     strength = np.float32(generator.uniform(0.35, 1) if generator.random() < 0.6 else 1)
     if generator.random() < 0.2:  # pressed here, lifted there
         ends = generator.uniform(0.5, 1, (1, 4)).astype(np.float32)
         strength = strength * cv2.resize(ends, (width, 1), interpolation=cv2.INTER_LINEAR)
-    picture = paper + ink * strength * (np.float32(black) - paper)
-    if generator.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.4, 1.3))
-    if generator.random() < 0.3:
-        scale = generator.uniform(0.4, 0.85)
-        few = max(8, round(width * scale)), max(8, round(height * scale))
-        small = cv2.resize(picture, few, interpolation=cv2.INTER_AREA)
-        picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    if generator.random() < 0.5:
-        noise = generator.uniform(0, 0.06) * generator.standard_normal((height, width))
-        picture = picture + noise.astype(np.float32)
+    inked = np.asarray(paper + ink * strength * (np.float32(black) - paper), np.float32)
+    picture = _blur(inked, generator)
     last = generator.random()
-    if last < 0.08:
-        contrast = float(np.mean(strength)) * (float(np.median(paper)) - black)
-        level = float(np.median(paper)) - contrast * generator.uniform(0.25, 0.6)
+    if last < 0.08:  # black and white
+        contrast = float(np.mean(strength)) * (light - black)
+        level = light - contrast * generator.uniform(0.25, 0.6)
         picture = (picture > level).astype(np.float32)
-    elif last < 0.16:
-        picture = np.round(picture * 5) / 5
+    elif last < 0.16:  # few greys
+        picture = np.asarray(np.round(picture * 5) / 5, np.float32)
     grey = np.asarray(np.clip(picture * 255, 0, 255), np.uint8)
     if generator.random() < 0.25:
         quality = int(generator.integers(25, 90))
         _, encoded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
         grey = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
     return 255 - grey if generator.random() < 0.1 else grey
+
+
+def _dry(ink: Floats, generator: np.random.Generator) -> Floats:
+    """Let the pen fail in some lines: pencil, a dry pen, the paper's grain."""
+    height, width = ink.shape
+    failing = generator.random()
+    if failing >= 0.25:
+        return ink
+    coarse = (height // 2, width // 2) if failing < 0.12 else (height, width)
+    grain = cv2.resize(generator.random(coarse, np.float32), (width, height))
+    dry: Floats = ink * np.clip((grain - generator.uniform(-0.4, 0.25)) * 3, 0, 1)
+    return dry
+
+
+def _blur(picture: Floats, generator: np.random.Generator) -> Floats:
+    """Take some pictures out of focus, with few pixels, with noise."""
+    height, width = picture.shape
+    if generator.random() < 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.4, 1.3))  # type: ignore[assignment]
+    if generator.random() < 0.3:
+        scale = generator.uniform(0.4, 0.85)
+        few = max(8, round(width * scale)), max(8, round(height * scale))
+        small = cv2.resize(picture, few, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    if generator.random() < 0.5:
+        noise = generator.uniform(0, 0.06) * generator.standard_normal((height, width))
+        picture = np.asarray(picture + noise.astype(np.float32), np.float32)
+    return picture
 
 
 def _tight(ink: Images) -> Images:

@@ -97,7 +97,7 @@ def _watermark(paper: Floats, generator: np.random.Generator) -> None:
 
 def _rule(paper: Floats, generator: np.random.Generator, top: float, bottom: float) -> None:
     """Rule a line below, above or through the text: whole, dotted or dashed."""
-    height, width = paper.shape
+    width = paper.shape[1]
     tall = bottom - top
     place = generator.random()
     if place < 0.6:

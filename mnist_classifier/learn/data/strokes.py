@@ -1,8 +1,8 @@
 """Digits as strokes: the shapes in which the world writes them, and a hand that draws them.
 
-A shape is a list of strokes, parted by spaces. A stroke is points "xy" on a grid 7 wide and 10 high,
-hexadecimal, from the top left; a smooth line runs through them, or an angular one after "!". Example: "!133039"
-is a 1 with a flag: from x 1, y 3 up to 3, 0, then down to 3, 9.
+Example: "!133039" is a 1 with a flag: from x 1, y 3 up to 3, 0, then down to 3, 9. A shape is a
+list of strokes, parted by spaces. A stroke is points "xy", hexadecimal, on a grid 7 wide and 10
+high, from the top left; a smooth line runs through them, or an angular one after "!".
 
 The shapes follow public descriptions of how digits are taught and written by country, such as those
 of regional handwriting variation and of the DIN 1451, SAS and Zaner-Bloser models; none is traced.

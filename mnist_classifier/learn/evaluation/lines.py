@@ -1,4 +1,4 @@
-"""The numbers of a network that reads lines: how many it reads exactly, how far the others are off."""
+"""The numbers of a network that reads lines: how many exactly, how far the others are off."""
 
 from __future__ import annotations
 

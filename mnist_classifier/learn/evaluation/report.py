@@ -17,7 +17,7 @@ from mnist_classifier.learn.evaluation.metrics import Evaluation, Metrics
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFacts:
     """What a report tells of a run besides what was measured.
 
     Attributes:
@@ -57,7 +57,7 @@ def draw(evaluation: Evaluation) -> dict[str, str]:
     }
 
 
-def render(template: str, run: Run, drawings: Mapping[str, str], **shown: Any) -> str:
+def render(template: str, run: RunFacts, drawings: Mapping[str, str], **shown: Any) -> str:
     """Return a report as one HTML page.
 
     Args:
@@ -96,6 +96,6 @@ def render(template: str, run: Run, drawings: Mapping[str, str], **shown: Any) -
 
 
 def picture(image: Images) -> str:
-    """Return an image, uint8, light on dark, as the address of a PNG that holds itself, ink dark."""
+    """Return an image, uint8, ink light, as the address of a PNG that holds itself, ink dark."""
     _, content = cv2.imencode(".png", 255 - image)
     return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode()

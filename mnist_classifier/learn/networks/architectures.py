@@ -223,7 +223,7 @@ def line_network(characters: int) -> keras.Model:
 
     Returns:
         A network from ``(n, 32, width, 1)``, width a multiple of 4, 0 paper to 1 ink, to logits
-        ``(n, width / 4, 1 + characters)``, the first of them for "no character"; 645,952 weights
+        ``(n, width / 4, 1 + characters)``, the first of them for "no character"; 646,152 weights
         for 15.
     """
     image = layers.Input((LINE_HEIGHT, None, 1))

@@ -11,6 +11,7 @@ from keras import layers
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.networks.layers import MeanOverTTA, RotationTTA
 
+_WIDTH = 128
 _COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
@@ -47,11 +48,15 @@ def multiply_adds(model: keras.Model) -> int:
     """Count the multiplications, each with its addition, that one image takes.
 
     Those of dense layers and convolutions count; additions alone, activations, normalisation
-    and pooling do not, as is usual. With test-time augmentation, each view counts.
+    and pooling do not, as is usual. With test-time augmentation, each view counts. Where an image
+    may have any width, it is one of 128 pixels.
 
     Raises:
         TypeError: A layer multiplies by a matrix in a way that is not known here.
     """
+    if None in model.input_shape[1:]:
+        fixed = [side or _WIDTH for side in model.input_shape[1:]]
+        model = keras.models.clone_model(model, input_tensors=keras.Input(fixed))
     total, views = 0, 1
     for layer in model.layers:
         if isinstance(layer, RotationTTA):
