@@ -31,13 +31,14 @@ from mnist_classifier.read.segmentation import (
     typical_height,
 )
 from mnist_classifier.read.strips import about, to_grey, windows
-from mnist_classifier.read.work import TooMuchWorkError, Work
+from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
 # Marks read more surely than this are taken as they are.
 _SURE = 0.9
+_PAGE = 40  # digits
 # How sure a line must be where marks were refused: by the network of digits, for each number of
 # digits in the line; or where no marks were found.
 _LEAST_OF_JUDGED = {1: 2.0, 2: 0.8}  # never a single one
@@ -136,7 +137,7 @@ class _OfMarks:
     lines: list[list[Mark]]
     reading: Reading
     judged: bool
-    """Whether the network saw them."""
+    """Whether there are marks, and the network or their number says what they are."""
 
 
 class DigitReader:
@@ -209,6 +210,8 @@ class DigitReader:
             box = ink_box(whole) or (0, 0, SIDE, SIDE)
             return self._reading([[Mark(box, whole, 255.0)]], scale)
         marks = self._read_marks(strength, scale)
+        if known is None and _is_page(marks.reading):
+            return marks.reading
         of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
         return of_lines if known else choose(marks.reading, of_lines, marks.judged)
 
@@ -242,7 +245,7 @@ class DigitReader:
             reading = self._reading(resegment(lines, self._classify, Work()), scale)
             return _OfMarks(lines, reading, True)
         except TooMuchWorkError as error:
-            return _OfMarks(lines, Reading("", (), str(error)), False)
+            return _OfMarks(lines, Reading("", (), str(error)), True)
 
     def _read_lines(
         self,
@@ -258,6 +261,8 @@ class DigitReader:
         for line in marks:
             boxes = np.array([mark.box for mark in line], float) * (ink_scale / grey_scale)
             strips += about(grey, boxes)
+            if sum(strip.image.shape[1] for strip in strips) > MOST_WIDTH:
+                break
         found = self._finder.read(strips, pattern)
         if not found:
             return Reading("", (), "no number was found")
@@ -266,7 +271,7 @@ class DigitReader:
             Line(_text(line), line.candidates[0].probability, line.candidates[1:]) for line in found
         )
         digits = tuple(
-            _digit(character, scale)
+            _digit(character, scale, image.shape, file_scale)
             for line in found
             for character in line.characters
             if character.text.isdigit()
@@ -332,16 +337,32 @@ def choose(of_marks: Reading, of_lines: Reading, judged: bool) -> Reading:
     Args:
         of_marks: Made of marks, each judged alone.
         of_lines: Made of whole lines.
-        judged: Whether the network of digits has refused the marks: it knows letters and scribbles
-            better than that of lines, which must then be surer, of a short number most.
+        judged: Whether marks were refused, rather than not found: the network of digits knows
+            letters and scribbles better than that of lines, which must then be surer, of a short
+            number most.
     """
     if of_lines.refused:
         return of_marks
     if of_marks.refused is None:
+        if "?" in of_marks.text:
+            sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
+            passes_over = _length(of_lines) < _length(of_marks)
+            return of_marks if sure and passes_over else of_lines
         surer = of_marks.confidence >= min(_SURE, of_lines.confidence)
         return of_marks if surer else of_lines
     least = _LEAST_OF_JUDGED.get(len(of_lines.digits), _LEAST) if judged else _LEAST_UNSEEN
     return of_lines if of_lines.confidence >= least else of_marks
+
+
+def _is_page(of_marks: Reading) -> bool:
+    """Return whether marks are a page of digits, well read: each line again would take long."""
+    sure = [digit.confidence for digit in of_marks.digits]
+    return len(sure) >= _PAGE and float(np.mean(sure)) >= _SURE
+
+
+def _length(reading: Reading) -> int:
+    """Return how many marks or characters a reading has."""
+    return sum(not character.isspace() for character in reading.text)
 
 
 def _text(line: FoundLine) -> str:
@@ -350,14 +371,18 @@ def _text(line: FoundLine) -> str:
     return _spaced([character.text for character in line.characters], boxes)  # type: ignore[arg-type]
 
 
-def _digit(character: Character, scale: float) -> Digit:
-    """Return a digit of a line in the picture's pixels."""
-    x, y, width, height = (round(value * scale) for value in character.box)
+def _digit(character: Character, scale: float, shape: tuple[int, ...], file_scale: float) -> Digit:
+    """Return a digit of a line in the picture's pixels, cut off at its edges."""
+    x, y, width, height = (value * scale for value in character.box)
+    most = round(shape[1] * file_scale), round(shape[0] * file_scale)
+    left, right = (int(np.clip(round(value), 0, most[0])) for value in (x, x + width))
+    top, bottom = (int(np.clip(round(value), 0, most[1])) for value in (y, y + height))
+    left, top = min(left, most[0] - 1), min(top, most[1] - 1)
     return Digit(
         int(character.text),
         character.probability,
         character.digits.astype(np.float32),
-        (max(0, x), max(0, y), max(1, width), max(1, height)),
+        (left, top, max(1, right - left), max(1, bottom - top)),
         normalise(character.ink),
     )
 

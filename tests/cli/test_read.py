@@ -43,7 +43,16 @@ def test_json_is_one_object_a_line_and_picture(pictures):
     outcomes = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [outcome["text"] for outcome in outcomes] == ["180", "42", "7"]
     for outcome in outcomes:
-        assert set(outcome) == {"picture", "text", "digits", "refused", "error"}
+        assert set(outcome) == {
+            "picture",
+            "text",
+            "number",
+            "confidence",
+            "lines",
+            "digits",
+            "refused",
+            "error",
+        }
         assert outcome["refused"] is outcome["error"] is None
         for digit in outcome["digits"]:
             assert set(digit) == {"label", "confidence", "probabilities", "box"}
