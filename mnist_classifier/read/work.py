@@ -36,10 +36,7 @@ class Work:
         Raises:
             TooMuchWorkError: They are more than a picture may cost.
         """
-        self._spent += images + pixels / MOST_WIDTH = 8_000
-"""Pixels of strips, 32 high, after which no further lines of marks are read as a whole."""
-
-_PIXELS_PER_IMAGE
+        self._spent += images + pixels / _PIXELS_PER_IMAGE
         if self._spent > MOST_TRIED:
             raise TooMuchWorkError(f"too many marks that may be parts of digits; {_ADVICE}")
 
