@@ -19,7 +19,12 @@ from mnist_classifier.read.strips import Strip
 ALTERNATIVES = 3
 
 _LEAST = 0.02  # the surest line of a picture, less probable than this, is none
-_FURTHER = 0.5  # a further line, less probable than this, is none
+# A further line, less probable than this or of another size, is none; a single digit is often an
+# edge or a rule.
+_FURTHER = 0.5
+_FURTHER_DIGIT = 0.95
+_OTHER_SIZE = 2.0
+_SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
 _INK = 0.4  # of a normalised strip
 
 
@@ -96,9 +101,9 @@ class LineFinder:
         ]
         kept: list[_ReadStrip] = []
         for one in sorted(read, key=lambda one: -one.score):
-            if kept and one.probability < _FURTHER:
-                continue
-            if not any(_overlap(one, other) for other in kept):
+            if not kept or (
+                _is_further(one, kept[0]) and not any(_overlap(one, other) for other in kept)
+            ):
                 kept.append(one)
         kept.sort(key=lambda one: (float(one.centres[:, 1].mean()), float(one.centres[0, 0])))
         return [self._line(one, pattern) for one in kept]
@@ -165,15 +170,26 @@ class LineFinder:
         )
 
 
+def _is_further(one: _ReadStrip, first: _ReadStrip) -> bool:
+    """Return whether a strip may hold a further line beside the surest one."""
+    least = _FURTHER if len(one.text) > 1 else _FURTHER_DIGIT
+    size = one.strip.scale / first.strip.scale
+    return one.probability >= least and 1 / _OTHER_SIZE <= size <= _OTHER_SIZE
+
+
 def _overlap(one: _ReadStrip, other: _ReadStrip) -> bool:
-    """Return whether two strips read the same place: some characters lie in the other's text."""
-    for a, b in ((one, other), (other, one)):
-        reach = b.strip.scale * LINE_HEIGHT
-        low = b.centres.min(axis=0) - [0.4 * reach, 0.45 * reach]
-        high = b.centres.max(axis=0) + [0.4 * reach, 0.45 * reach]
-        if bool(((a.centres > low) & (a.centres < high)).all(axis=1).any()):
-            return True
-    return False
+    """Return whether two strips read the same place: their texts meet, in much of a strip's height.
+
+    A strip says where its characters stand from left to right, but not how high they are.
+    """
+    tall = [read.strip.scale * LINE_HEIGHT for read in (one, other)]
+    reach = 0.4 * min(tall)
+    low = np.maximum(one.centres.min(axis=0), other.centres.min(axis=0))
+    high = np.minimum(one.centres.max(axis=0), other.centres.max(axis=0))
+    if low[0] - high[0] > 2 * reach:
+        return False
+    apart = abs(float(one.centres[:, 1].mean() - other.centres[:, 1].mean()))
+    return sum(tall) / 2 - apart > _SHARED * min(tall)
 
 
 def _cells(columns: Sequence[int]) -> list[tuple[float, float]]:

@@ -67,6 +67,14 @@ def test_csv(pictures):
     assert all(0.9 < float(row["confidence"]) <= 1 for row in rows)
 
 
+def test_a_pattern_is_held(pictures):
+    done = mnist("read", pictures / "42.png", "--pattern", "#{2}")
+    assert done.stdout.decode().startswith("42  (")
+    done = mnist("read", pictures / "42.png", "--pattern", "#x")
+    assert done.returncode == 2
+    assert "the pattern '#x' has 'x'; expected # for a digit" in done.stderr.decode()
+
+
 def test_standard_input(pictures):
     done = mnist("read", "-", stdin=(pictures / "7.png").read_bytes())
     assert done.stdout.decode().startswith("7  (")

@@ -4,8 +4,9 @@ Example: "!133039" is a 1 with a flag: from x 1, y 3 up to 3, 0, then down to 3,
 list of strokes, parted by spaces. A stroke is points "xy", hexadecimal, on a grid 7 wide and 10
 high, from the top left; a smooth line runs through them, or an angular one after "!".
 
-The shapes follow public descriptions of how digits are taught and written by country, such as those
-of regional handwriting variation and of the DIN 1451, SAS and Zaner-Bloser models; none is traced.
+The shapes follow public descriptions of how digits are written and taught by country: Wikipedia's
+"Regional handwriting variation", and school scripts such as Zaner-Bloser, D'Nealian and the
+Vereinfachte Ausgangsschrift. None is traced.
 """
 
 from __future__ import annotations
