@@ -42,7 +42,7 @@ def candidates(
         count: The most texts returned; without a pattern at least one, with one maybe none.
     """
     if pattern:
-        columns = _only(columns, alphabet, pattern.characters)
+        columns = limited(columns, alphabet, pattern)
     found = _beam_search(columns, alphabet, pattern)
     scored = [
         Candidate(text, text_probability(columns, [alphabet.index(c) + 1 for c in text]))
@@ -55,9 +55,9 @@ def candidates(
     return scored[:count]
 
 
-def _only(columns: Doubles, alphabet: str, allowed: frozenset[str]) -> Doubles:
-    """Count characters that are not allowed as none."""
-    banned = [i for i, character in enumerate(alphabet, 1) if character not in allowed]
+def limited(columns: Doubles, alphabet: str, pattern: Pattern) -> Doubles:
+    """Return columns in which characters that a pattern does not name count as none."""
+    banned = [i for i, character in enumerate(alphabet, 1) if character not in pattern.characters]
     changed: Doubles = columns.copy()
     changed[:, NOTHING] += changed[:, banned].sum(axis=1)
     changed[:, banned] = 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from mnist_classifier.ctc import Doubles, likeliest_path, places, text_probability
 from mnist_classifier.normalisation import LINE_HEIGHT, FloatImage, ink_box, normalise_lines
-from mnist_classifier.read.decoding import Candidate, candidates
+from mnist_classifier.read.decoding import Candidate, candidates, limited
 from mnist_classifier.read.line_model import COLUMN, LineModel
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.strips import Strip
@@ -22,6 +22,7 @@ _LEAST = 0.02  # the surest line of a picture, less probable than this, is none
 # A further line, less probable than this or of another size, is none; a single digit is often an
 # edge or a rule.
 _FURTHER = 0.5
+_ONLY_LINE = 0.95
 _FURTHER_DIGIT = 0.95
 _OTHER_SIZE = 2.0
 _SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
@@ -85,20 +86,23 @@ class LineFinder:
         self._model = model
         self._digits = [model.alphabet.index(digit) + 1 for digit in "0123456789"]
 
-    def read(self, strips: Iterable[Strip], pattern: Pattern | None = None) -> list[FoundLine]:
+    def read(
+        self,
+        whole: Iterable[Strip],
+        further: Iterable[Strip],
+        pattern: Pattern | None = None,
+    ) -> list[FoundLine]:
         """Read strips; return the lines, from the top.
 
         Args:
-            strips: Guesses of where lines are.
+            whole: Strips that each hold the whole picture; a line that is surely read in one of
+                them leaves no room for others.
+            further: Other guesses of where lines are.
             pattern: What each line's text must match; ``None``: anything.
         """
-        guessed = list(strips)
-        columns = self._model.columns([strip.image for strip in guessed])
-        read = [
-            found
-            for strip, own in zip(guessed, columns, strict=True)
-            if (found := self._read(strip, own, pattern))
-        ]
+        read = self._read_all(whole, pattern)
+        if not any(one.probability >= _ONLY_LINE for one in read):
+            read += self._read_all(further, pattern)
         kept: list[_ReadStrip] = []
         for one in sorted(read, key=lambda one: -one.score):
             if not kept or (
@@ -108,6 +112,15 @@ class LineFinder:
         kept.sort(key=lambda one: (float(one.centres[:, 1].mean()), float(one.centres[0, 0])))
         return [self._line(one, pattern) for one in kept]
 
+    def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
+        guessed = list(strips)
+        columns = self._model.columns([strip.image for strip in guessed])
+        return [
+            found
+            for strip, own in zip(guessed, columns, strict=True)
+            if (found := self._read(strip, own, pattern))
+        ]
+
     def _read(self, strip: Strip, columns: Doubles, pattern: Pattern | None) -> _ReadStrip | None:
         """Read a strip; None where nothing stands in it."""
         if pattern:
@@ -115,6 +128,8 @@ class LineFinder:
             if not likely:
                 return None
             text = [self._model.alphabet.index(c) + 1 for c in likely[0].text]
+            # Strips are compared by how likely a text is, not by how likely it is if one matches.
+            columns = limited(columns, self._model.alphabet, pattern)
         else:
             text = likeliest_path(columns)
         count = sum(index in self._digits for index in text)

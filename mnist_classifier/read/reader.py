@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from mnist_classifier.read.segmentation import (
     touches_edge,
     typical_height,
 )
-from mnist_classifier.read.strips import about, to_grey, windows
+from mnist_classifier.read.strips import Grey, Strip, about, to_grey, whole, windows
 from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
@@ -257,13 +258,9 @@ class DigitReader:
     ) -> Reading:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
-        strips = list(windows(grey))
-        for line in marks:
-            boxes = np.array([mark.box for mark in line], float) * (ink_scale / grey_scale)
-            strips += about(grey, boxes)
-            if sum(strip.image.shape[1] for strip in strips) > MOST_WIDTH:
-                break
-        found = self._finder.read(strips, pattern)
+        scale = ink_scale / grey_scale
+        further = chain(windows(grey), _about_lines(grey, marks, scale))
+        found = self._finder.read(whole(grey), further, pattern)
         if not found:
             return Reading("", (), "no number was found")
         scale = file_scale * grey_scale
@@ -352,6 +349,17 @@ def choose(of_marks: Reading, of_lines: Reading, judged: bool) -> Reading:
         return of_marks if surer else of_lines
     least = _LEAST_OF_JUDGED.get(len(of_lines.digits), _LEAST) if judged else _LEAST_UNSEEN
     return of_lines if of_lines.confidence >= least else of_marks
+
+
+def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
+    """Yield strips about each line of marks, whose boxes times ``scale`` are the grey picture's."""
+    spent = 0
+    for line in marks:
+        for strip in about(grey, np.array([mark.box for mark in line], float) * scale):
+            spent += strip.image.shape[1]
+            yield strip
+        if spent > MOST_WIDTH:
+            return
 
 
 def _is_page(of_marks: Reading) -> bool:

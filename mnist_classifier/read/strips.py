@@ -22,7 +22,8 @@ Grey = npt.NDArray[np.uint8]
 
 _LONGEST_SIDE = 1600
 _LEAST_HEIGHT = 12  # of a window: smaller digits are not legible
-_WINDOWS = (1.25, 1.0, 0.75, 0.5, 0.33, 0.22, 0.15)  # heights, as shares of the picture's
+_WHOLE = (1.25, 1.0)  # heights of strips, as shares of the picture's
+_WINDOWS = (0.75, 0.5, 0.33, 0.22, 0.15)
 _STRIDE = 0.25  # of a window's height
 _MOST_WIDTH = 3000  # pixels of strips for one picture's windows, at 32 pixels high
 _LONGEST_STRIP = 2048
@@ -78,19 +79,27 @@ def _contrast(grey: npt.NDArray[Any]) -> float:
     return float(high - low)
 
 
+def whole(grey: Grey) -> Iterator[Strip]:
+    """Yield strips that hold the whole picture: a crop of one line."""
+    height, width = grey.shape
+    for share in _WHOLE:
+        if width * LINE_HEIGHT / (share * height) <= _LONGEST_STRIP:
+            yield cut(grey, (width / 2, height / 2), width, share * height, 0.0)
+
+
 def windows(grey: Grey) -> Iterator[Strip]:
-    """Yield strips over the whole width of a picture, of several heights, as far as few suffice."""
+    """Yield lower strips over the whole width of a picture, as far as few suffice."""
     height, width = grey.shape
     spent = 0.0
     for share in _WINDOWS:
         tall = share * height
-        if tall < _LEAST_HEIGHT and spent:
+        if tall < _LEAST_HEIGHT:
             return
-        count = 1 if share >= 1 else 1 + int(np.ceil((height - tall) / (_STRIDE * tall)))
+        count = 1 + int(np.ceil((height - tall) / (_STRIDE * tall)))
         spent += count * width * LINE_HEIGHT / tall
         if spent > _MOST_WIDTH or width * LINE_HEIGHT / tall > _LONGEST_STRIP:
             return
-        for top in np.linspace(0, height - tall, count) if count > 1 else [(height - tall) / 2]:
+        for top in np.linspace(0, height - tall, count):
             yield cut(grey, (width / 2, top + tall / 2), width, tall, 0.0)
 
 

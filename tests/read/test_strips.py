@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.read.strips import about, cut, to_grey, windows
+from mnist_classifier.read.strips import about, cut, to_grey, whole, windows
 
 
 def picture(shape=(300, 500), spot=(320, 180), size=6):
@@ -37,8 +37,9 @@ def test_strips_about_marks_are_level_with_them():
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (28, 28), (60, 200), (1600, 1200)])
 def test_windows_are_bounded(shape):
-    made = list(windows(np.full(shape, 200, np.uint8)))
-    assert sum(strip.image.shape[1] for strip in made) <= 6000
+    grey = np.full(shape, 200, np.uint8)
+    made = [*whole(grey), *windows(grey)]
+    assert sum(strip.image.shape[1] for strip in made) <= 8000
     assert all(strip.image.shape[0] == 32 for strip in made)
 
 
