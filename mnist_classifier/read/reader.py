@@ -37,14 +37,18 @@ from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
-# Marks read more surely than this are taken as they are.
+# Marks read more surely than this are taken as they are: a single one, several.
 _SURE = 0.9
+_SURE_OF_SEVERAL = 0.95
+_MORE_PROBABLE = 1.3  # several marks so many times as probable as a line are taken, too
+# How sure a line must be where marks were refused: of as many digits as marks; of more, for two
+# digits and for several; where no marks were found, for one digit and for several.
+_LEAST_BY_MARK = 0.5
+_LEAST_OF_FEWER = {2: 0.97}
+_LEAST_OF_FEW = 0.6
+_LEAST_UNSEEN = {1: 0.97}
+_LEAST_UNSEEN_NUMBER = 0.3
 _PAGE = 40  # digits
-# How sure a line must be where marks were refused: by the network of digits, for each number of
-# digits in the line; or where no marks were found.
-_LEAST_OF_JUDGED = {1: 2.0, 2: 0.8}  # never a single one
-_LEAST = 0.5
-_LEAST_UNSEEN = 0.3
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
 
@@ -137,8 +141,8 @@ class _OfMarks:
 
     lines: list[list[Mark]]
     reading: Reading
-    judged: bool
-    """Whether there are marks, and the network or their number says what they are."""
+    count: int
+    """How many marks there are; 1 where they are too many to be counted."""
 
 
 class DigitReader:
@@ -214,7 +218,7 @@ class DigitReader:
         if known is None and _is_page(marks.reading):
             return marks.reading
         of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
-        return of_lines if known else choose(marks.reading, of_lines, marks.judged)
+        return of_lines if known else choose(marks.reading, of_lines, marks.count)
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
@@ -236,17 +240,17 @@ class DigitReader:
         try:
             components = find_marks(strength)
             if not components:
-                return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), False)
+                return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), 0)
             small = max(strength.shape) <= _SMALL_SIDE
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
             if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
                 reason = "no digit: several marks, cut by the edge of a small picture"
-                return _OfMarks(lines, Reading("", (), reason), True)
+                return _OfMarks(lines, Reading("", (), reason), len(marks))
             reading = self._reading(resegment(lines, self._classify, Work()), scale)
-            return _OfMarks(lines, reading, True)
+            return _OfMarks(lines, reading, len(marks))
         except TooMuchWorkError as error:
-            return _OfMarks(lines, Reading("", (), str(error)), True)
+            return _OfMarks(lines, Reading("", (), str(error)), 1)
 
     def _read_lines(
         self,
@@ -328,27 +332,40 @@ class DigitReader:
         return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
 
 
-def choose(of_marks: Reading, of_lines: Reading, judged: bool) -> Reading:
+def choose(of_marks: Reading, of_lines: Reading, marks: int) -> Reading:
     """Return the reading that is rather right: of marks judged one by one, or of whole lines.
 
     Args:
         of_marks: Made of marks, each judged alone.
         of_lines: Made of whole lines.
-        judged: Whether marks were refused, rather than not found: the network of digits knows
-            letters and scribbles better than that of lines, which must then be surer, of a short
-            number most.
+        marks: How many there are. Where they were refused, the network of digits has judged them:
+            it knows letters and scribbles better than that of lines, which must then be surer, most
+            of all where it finds more digits than there are marks. A single digit is never taken.
     """
     if of_lines.refused:
         return of_marks
     if of_marks.refused is None:
-        if "?" in of_marks.text:
-            sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
-            passes_over = _length(of_lines) < _length(of_marks)
-            return of_marks if sure and passes_over else of_lines
-        surer = of_marks.confidence >= min(_SURE, of_lines.confidence)
-        return of_marks if surer else of_lines
-    least = _LEAST_OF_JUDGED.get(len(of_lines.digits), _LEAST) if judged else _LEAST_UNSEEN
+        return of_marks if _stands(of_marks, of_lines) else of_lines
+    digits = len(of_lines.digits)
+    if not marks:
+        least = _LEAST_UNSEEN.get(digits, _LEAST_UNSEEN_NUMBER)
+    elif digits == 1:
+        return of_marks
+    elif marks >= digits:
+        least = _LEAST_BY_MARK
+    else:
+        least = _LEAST_OF_FEWER.get(digits, _LEAST_OF_FEW)
     return of_lines if of_lines.confidence >= least else of_marks
+
+
+def _stands(of_marks: Reading, of_lines: Reading) -> bool:
+    """Return whether accepted marks stand against a line."""
+    if "?" in of_marks.text:
+        sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
+        return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
+    if len(of_marks.digits) == 1:
+        return of_marks.confidence >= min(_SURE, of_lines.confidence)
+    return of_marks.confidence >= min(_SURE_OF_SEVERAL, _MORE_PROBABLE * of_lines.confidence)
 
 
 def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:

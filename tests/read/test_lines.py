@@ -86,24 +86,28 @@ def test_number_and_confidence_of_a_reading():
 
 
 @pytest.mark.parametrize(
-    ("marks", "lines", "judged", "first"),
+    ("of_marks", "of_lines", "marks", "first"),
     [
-        (reading("12", 0.99), reading("17", 0.999), True, True),  # marks are sure
-        (reading("12", 0.5), reading("17", 0.9), True, False),
-        (reading("12", 0.5), reading("17", 0.4), True, True),
-        (reading("12", 0.5), REFUSED, True, True),
-        (REFUSED, reading("7", 0.99), True, True),  # a letter, judged as such
-        (REFUSED, reading("7", 0.99), False, False),  # on paper where no ink was found
-        (REFUSED, reading("12", 0.6), True, True),
-        (REFUSED, reading("123", 0.6), True, False),
-        (REFUSED, reading("123", 0.1), False, True),
-        (reading("1?2", 0.0, [0.99] * 2), reading("12", 0.9), True, True),  # passes a mark over
-        (reading("1?2", 0.0, [0.99] * 2), reading("132", 0.9), True, False),
-        (reading("1?2", 0.0, [0.5] * 2), reading("12", 0.9), True, False),
+        (reading("12", 0.99), reading("17", 0.999), 2, True),  # marks are sure
+        (reading("12", 0.5), reading("17", 0.9), 2, False),
+        (reading("12", 0.5), reading("17", 0.3), 2, True),
+        (reading("7", 0.8), reading("17", 0.7), 1, True),
+        (reading("12", 0.5), REFUSED, 2, True),
+        (REFUSED, reading("7", 0.99), 1, True),  # a letter, judged as such
+        (REFUSED, reading("7", 0.99), 0, False),  # on paper where no ink was found
+        (REFUSED, reading("7", 0.9), 0, True),
+        (REFUSED, reading("12", 0.9), 1, True),  # a letter of two stems
+        (REFUSED, reading("12", 0.6), 2, False),
+        (REFUSED, reading("123", 0.5), 1, True),
+        (REFUSED, reading("123", 0.7), 1, False),
+        (REFUSED, reading("123", 0.1), 0, True),
+        (reading("1?2", 0.0, [0.99] * 2), reading("12", 0.9), 3, True),  # passes a mark over
+        (reading("1?2", 0.0, [0.99] * 2), reading("132", 0.9), 3, False),
+        (reading("1?2", 0.0, [0.5] * 2), reading("12", 0.9), 3, False),
     ],
 )
-def test_which_reading_is_taken(marks, lines, judged, first):
-    assert choose(marks, lines, judged) is (marks if first else lines)
+def test_which_reading_is_taken(of_marks, of_lines, marks, first):
+    assert choose(of_marks, of_lines, marks) is (of_marks if first else of_lines)
 
 
 def test_strips_that_overlap_are_read_once(reader):
