@@ -37,17 +37,16 @@ from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
-# Marks read more surely than this are taken as they are: a single one, several.
+# Marks as sure as this, or so many times as probable as a line, are taken as they are.
 _SURE = 0.9
-_SURE_OF_SEVERAL = 0.95
-_MORE_PROBABLE = 1.3  # several marks so many times as probable as a line are taken, too
-# How sure a line must be where marks were refused: of as many digits as marks; of more, for two
-# digits and for several; where no marks were found, for one digit and for several.
+_SURE_OF_ONE, _ONE_AGAINST_LINE = 0.8, 0.7
+_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.95, 1.3
+# How sure a line of several digits must be where marks were refused: of as many digits as marks; of
+# two that were fewer marks; of more that were fewer; where no marks were found.
 _LEAST_BY_MARK = 0.5
-_LEAST_OF_FEWER = {2: 0.97}
-_LEAST_OF_FEW = 0.6
-_LEAST_UNSEEN = {1: 0.97}
-_LEAST_UNSEEN_NUMBER = 0.3
+_LEAST_OF_TWO = 0.97
+_LEAST_OF_MORE = 0.7
+_LEAST_UNSEEN = 0.3
 _PAGE = 40  # digits
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
@@ -347,14 +346,14 @@ def choose(of_marks: Reading, of_lines: Reading, marks: int) -> Reading:
     if of_marks.refused is None:
         return of_marks if _stands(of_marks, of_lines) else of_lines
     digits = len(of_lines.digits)
-    if not marks:
-        least = _LEAST_UNSEEN.get(digits, _LEAST_UNSEEN_NUMBER)
-    elif digits == 1:
+    if digits == 1:
         return of_marks
+    if not marks:
+        least = _LEAST_UNSEEN
     elif marks >= digits:
         least = _LEAST_BY_MARK
     else:
-        least = _LEAST_OF_FEWER.get(digits, _LEAST_OF_FEW)
+        least = _LEAST_OF_TWO if digits == 2 else _LEAST_OF_MORE
     return of_lines if of_lines.confidence >= least else of_marks
 
 
@@ -364,8 +363,10 @@ def _stands(of_marks: Reading, of_lines: Reading) -> bool:
         sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
     if len(of_marks.digits) == 1:
-        return of_marks.confidence >= min(_SURE, of_lines.confidence)
-    return of_marks.confidence >= min(_SURE_OF_SEVERAL, _MORE_PROBABLE * of_lines.confidence)
+        least = min(_SURE_OF_ONE, _ONE_AGAINST_LINE * of_lines.confidence)
+    else:
+        least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
+    return of_marks.confidence >= least
 
 
 def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:

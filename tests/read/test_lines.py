@@ -94,12 +94,12 @@ def test_number_and_confidence_of_a_reading():
         (reading("7", 0.8), reading("17", 0.7), 1, True),
         (reading("12", 0.5), REFUSED, 2, True),
         (REFUSED, reading("7", 0.99), 1, True),  # a letter, judged as such
-        (REFUSED, reading("7", 0.99), 0, False),  # on paper where no ink was found
-        (REFUSED, reading("7", 0.9), 0, True),
+        (REFUSED, reading("7", 0.99), 0, True),  # of uneven light, perhaps
+        (REFUSED, reading("17", 0.4), 0, False),  # on paper where no ink was found
         (REFUSED, reading("12", 0.9), 1, True),  # a letter of two stems
         (REFUSED, reading("12", 0.6), 2, False),
         (REFUSED, reading("123", 0.5), 1, True),
-        (REFUSED, reading("123", 0.7), 1, False),
+        (REFUSED, reading("123", 0.8), 1, False),
         (REFUSED, reading("123", 0.1), 0, True),
         (reading("1?2", 0.0, [0.99] * 2), reading("12", 0.9), 3, True),  # passes a mark over
         (reading("1?2", 0.0, [0.99] * 2), reading("132", 0.9), 3, False),
