@@ -42,11 +42,10 @@ _SURE = 0.9
 _SURE_OF_ONE, _ONE_AGAINST_LINE = 0.8, 0.7
 _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.95, 1.3
 # How sure a line of several digits must be where marks were refused: of as many digits as marks; of
-# two that were fewer marks; of more that were fewer; where no marks were found.
+# two that were fewer marks; of more that were fewer; where no marks were found, of two and of more.
 _LEAST_BY_MARK = 0.5
-_LEAST_OF_TWO = 0.97
-_LEAST_OF_MORE = 0.7
-_LEAST_UNSEEN = 0.3
+_LEAST_OF_TWO, _LEAST_OF_MORE = 0.97, 0.7
+_LEAST_UNSEEN_TWO, _LEAST_UNSEEN = 0.5, 0.3
 _PAGE = 40  # digits
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
@@ -349,7 +348,7 @@ def choose(of_marks: Reading, of_lines: Reading, marks: int) -> Reading:
     if digits == 1:
         return of_marks
     if not marks:
-        least = _LEAST_UNSEEN
+        least = _LEAST_UNSEEN_TWO if digits == 2 else _LEAST_UNSEEN
     elif marks >= digits:
         least = _LEAST_BY_MARK
     else:
