@@ -36,7 +36,7 @@ def learn_digits(settings: Settings, screen: Screen, show: bool) -> bool:
         training = steps.train(session, model, recipe, dataset, splits)
 
         # Loss and accuracy on the unseen test images, and over the epochs; mere chance.
-        scores = steps.evaluate(model, splits)
+        scores = steps.evaluate(session, model, splits)
         steps.plot_history(session, dataset, training)
         by_chance = steps.compare_with_random(session, splits)
         steps.report(session, dataset, splits, training, scores, by_chance)

@@ -1,4 +1,7 @@
-"""Normalise the ink of one digit as MNIST's makers did: the only place where this is done."""
+"""Normalise pictures as networks learn them: one digit as MNIST's makers did, lines by their greys.
+
+This is the only place where either is done.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,31 @@ BOX = 20
 STROKE_WIDTHS = (1.8, 5.0)
 """The pens of most of MNIST's writers, in pixels of the 28×28 image; see `stroke_width`."""
 
+LINE_HEIGHT = 32
+"""Height, in pixels, of the lines that a network reads."""
+
 _WORKING_SIDE = 4 * BOX
+_LEAST_CONTRAST = 20  # of 255 greys: less is grain
 _INK = 0.5
 
 
-def ink_box(ink: FloatImage, threshold: float = 0.2) -> tuple[int, int, int, int] | None:
+def normalise_lines(greys: npt.NDArray[np.uint8]) -> FloatImage:
+    """Stretch the contrast of lines: their 98th percentile becomes 0, their 2nd becomes 1.
+
+    Args:
+        greys: Shape ``(n, 32, width)``, in [0, 255].
+
+    Returns:
+        Shape ``(n, 32, width)``, in [-0.2, 1.2]: dark is 1.
+    """
+    flat = greys.reshape(len(greys), -1)
+    low, high = np.percentile(flat, [2, 98], axis=1).astype(np.float32)[:, :, None, None]
+    span = np.maximum(high - low, np.float32(_LEAST_CONTRAST))
+    stretched: FloatImage = np.clip((high - greys.astype(np.float32)) / span, -0.2, 1.2)
+    return stretched
+
+
+def ink_box(ink: npt.NDArray[Any], threshold: float = 0.2) -> tuple[int, int, int, int] | None:
     """Return the box ``(x, y, width, height)`` of all ink above a threshold, None without ink."""
     rows = (cv2.reduce(ink, 1, cv2.REDUCE_MAX).ravel() > threshold).nonzero()[0]
     columns = (cv2.reduce(ink, 0, cv2.REDUCE_MAX).ravel() > threshold).nonzero()[0]

@@ -11,13 +11,14 @@ PACKAGE = "mnist_classifier"
 
 # What each room may import of ours besides itself. A module's room is the longest name in this
 # table that it begins with.
-GROUND = {"errors", "normalisation", "idx", "version"}
+GROUND = {"errors", "normalisation", "idx", "version", "ctc"}
 BELOW = {
     "errors": set(),
     "version": set(),
     "normalisation": set(),
+    "ctc": set(),
     "idx": {"errors"},
-    "read": {"errors", "normalisation"},
+    "read": {"errors", "normalisation", "ctc"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},
@@ -31,7 +32,8 @@ BELOW["learn.runs"] = BELOW["learn.recipes"] | {"learn.recipes"}
 BELOW["learn.screen"] = BELOW["learn.runs"] | {"learn.runs"}
 BELOW["learn.estimator"] = BELOW["learn.screen"]
 BELOW["learn.export"] = BELOW["learn.screen"] | {"learn.evaluation"}
-BELOW["learn.evaluate"] = BELOW["learn.export"] | {"learn.screen"}
+BELOW["learn.tasks"] = BELOW["learn.export"]
+BELOW["learn.evaluate"] = BELOW["learn.tasks"] | {"learn.screen", "learn.tasks"}
 BELOW["learn.steps"] = BELOW["learn.evaluate"] | {"learn.evaluate"}
 BELOW["learn"] = {"learn.estimator"}  # the package's public name
 BELOW["cli"] = set(BELOW) | {""}

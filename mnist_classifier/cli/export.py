@@ -22,7 +22,9 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
     output: Annotated[
         Path | None,
-        typer.Option(help="File to write.", show_default="RUN/digits.onnx or .tflite"),
+        typer.Option(
+            help="File to write.", show_default="in RUN, digits or lines with .onnx or .tflite"
+        ),
     ] = None,
     format: Annotated[Format, typer.Option(help="litert only where Keras can.")] = Format.ONNX,
     data_dir: options.DataDir = None,
@@ -38,7 +40,7 @@ def export(
     options.import_learning(quiet)
     require("train", *(("onnx", "tf2onnx") if format is Format.ONNX else ()))
 
-    from mnist_classifier.learn.export import export_run
+    from mnist_classifier.learn.export.run import export_run
 
     result = export_run(run, output, format.value, data_dir)
     if quiet:

@@ -43,6 +43,13 @@ Model = Annotated[
     Path | None,
     typer.Option(help="Network to read with, from mnist export.", show_default="the shipped one"),
 ]
+LineModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="Network to read whole lines with, from mnist export of the recipe lines.",
+        show_default="the shipped one",
+    ),
+]
 Threshold = Annotated[
     float | None,
     typer.Option(

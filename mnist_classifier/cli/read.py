@@ -15,6 +15,7 @@ from mnist_classifier.cli import options
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
 
 if TYPE_CHECKING:
+    from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.reader import DigitReader, Reading
 
 _STDIN = "-"
@@ -39,36 +40,46 @@ def read(
             "several pictures."
         ),
     ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="What each line looks like: # is a digit, {1,3} repeats, ? leaves out; "
+            "such as '####' or '#{1,3},##'.",
+            show_default="anything",
+        ),
+    ] = None,
     model: options.Model = None,
+    line_model: options.LineModel = None,
     threshold: options.Threshold = None,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Most pixels of a picture; larger ones are refused.")
     ] = 100_000_000,
 ) -> int:
-    """Read handwritten digits from pictures.
+    """Read handwritten numbers from pictures.
 
-    Prints the digits and the lowest confidence among them. A picture may hold
-    several digits: a newline separates lines, a space separates wide gaps, and
-    ? stands for a mark among digits that is no digit.
+    Prints each line with its separators, and how surely all of it is right. A
+    space stands for a wide gap, and ? for a mark among digits that is none.
 
     Exit code 0: every picture was read, or refused as holding no digit. 1: one
     of several was damaged or missing; the others are read. 2: other mistakes.
     141: whoever read the output stopped, as with | head.
     """
+    from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.reader import DigitReader
 
     if as_json and as_csv:
         raise SettingsError("got --json and --csv; expected one of them: leave the other out")
+    known = Pattern.parse(pattern) if pattern is not None else None
     names = list(_expand(pictures))
     copies = _copies(names, annotate) if annotate is not None else [None] * len(names)
-    reader = DigitReader(model, threshold=threshold, max_pixels=max_pixels)
+    reader = DigitReader(model, line_model=line_model, threshold=threshold, max_pixels=max_pixels)
     show = _printer(as_json, as_csv, many=len(names) > 1)
     failed = False
     for name, copy in zip(_with_progress(names), copies, strict=True):
         reading: Reading | None = None
         message = None
         try:
-            reading = _read_one(reader, name, copy)
+            reading = _read_one(reader, name, copy, known)
         except MnistError as error:
             if len(names) == 1 and not (as_json or as_csv):
                 raise
@@ -121,10 +132,12 @@ def _expand(pictures: list[str]) -> Iterator[str]:
         yield from map(str, inside)
 
 
-def _read_one(reader: DigitReader, name: str, copy: Path | None) -> Reading:
+def _read_one(
+    reader: DigitReader, name: str, copy: Path | None, pattern: Pattern | None
+) -> Reading:
     picture = _standard_input() if name == _STDIN else name
     with _native_lines_dropped():
-        reading = reader.read(picture)
+        reading = reader.read(picture, pattern)
         if copy is not None:
             from mnist_classifier.read.annotate import save_annotated
 
@@ -179,24 +192,21 @@ def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
         import csv
 
         rows = csv.writer(sys.stdout)
-        header = iter([["picture", "text", "confidence", "refused", "error"]])
+        header = iter([["picture", "text", "number", "confidence", "refused", "error"]])
         return lambda name, reading, error: rows.writerows(
             [
                 *header,
                 [
                     name,
                     reading.text if reading else "",
-                    f"{_confidence(reading):.4f}" if reading and reading.digits else "",
+                    reading.number if reading else "",
+                    f"{reading.confidence:.4f}" if reading and reading.lines else "",
                     (reading.refused or "") if reading else "",
                     error or "",
                 ],
             ]
         )
     return lambda name, reading, error: _print_text(name, reading, error, many)
-
-
-def _confidence(reading: Reading) -> float:
-    return min(digit.confidence for digit in reading.digits)
 
 
 def _sure(confidence: float) -> str:
@@ -223,5 +233,5 @@ def _print_text(name: str, reading: Reading | None, error: str | None, many: boo
         typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
     else:
         lines = reading.text.split("\n")
-        lines[-1] += f"  ({_sure(_confidence(reading))} sure)"
+        lines[-1] += f"  ({_sure(reading.confidence)} sure)"
         typer.echo("\n".join(prefix + line for line in lines))

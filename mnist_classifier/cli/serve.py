@@ -22,6 +22,7 @@ def serve(
     ] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
     model: options.Model = None,
+    line_model: options.LineModel = None,
     threshold: options.Threshold = None,
     data_dir: options.DataDir = None,
     max_body: Annotated[
@@ -56,6 +57,7 @@ def serve(
 
     settings = ServiceSettings(
         model=model,
+        line_model=line_model,
         threshold=threshold,
         data_dir=data_dir,
         max_body=max_body,
@@ -72,10 +74,12 @@ def serve(
 def _listen(settings: ServiceSettings, host: str, port: int, workers: int) -> None:
     """Serve until a signal ends it; mistakes in files are told before a port is taken."""
     from mnist_classifier.idx import load_test_split
+    from mnist_classifier.read.line_model import LineModel
     from mnist_classifier.read.model import Model
     from mnist_classifier.web import server
 
     Model(settings.model)
+    LineModel(settings.line_model)
     if settings.data_dir is not None:
         load_test_split(settings.data_dir)
     with server.listen(host, port) as listener:

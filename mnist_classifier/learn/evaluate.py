@@ -10,12 +10,13 @@ from typing import Any
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn.data.dataset import Dataset, Split, scale
 from mnist_classifier.learn.data.sources import NAMES, load_dataset
-from mnist_classifier.learn.evaluation import metrics, report
-from mnist_classifier.learn.evaluation.metrics import Evaluation, Scores
+from mnist_classifier.learn.evaluation import report
+from mnist_classifier.learn.evaluation.metrics import Scores
 from mnist_classifier.learn.runs.images import load_again, split_again
 from mnist_classifier.learn.runs.run import Run
 from mnist_classifier.learn.runs.settings import training_command
 from mnist_classifier.learn.screen import Screen
+from mnist_classifier.learn.tasks import Judged, Task, task_of
 
 # What a report tells, and so a run must hold.
 _OF_CONFIG = ("dataset", "source", "sha256", "seed", "recipe", "recipe.name", "versions")
@@ -45,6 +46,7 @@ def evaluate_run(
     run = Run(path)
     config = run.load_json("config.json", *_OF_CONFIG)
     own = _own_metrics(run)
+    task = task_of(config["recipe"]["name"])
     model = run.load_model()
     if name is None and data_dir is None:
         dataset = load_again(config)
@@ -65,7 +67,7 @@ def evaluate_run(
             suffix = ""
             tell("the temperature")
             validation = split_again(config, dataset).validation
-            temperature = metrics.fit_temperature(model, validation)
+            temperature = task.temperature(model, validation)
         else:
             suffix = f"-{dataset.name}"
             if dataset.name not in NAMES:
@@ -73,16 +75,16 @@ def evaluate_run(
             temperature = _own_temperature(run, own)
         tell("the test images")
         test = Split(scale(dataset.test_images), dataset.test_labels)
-        scores = metrics.score(model, test)
-        judged = metrics.evaluate(model, dataset, scores, temperature, config["seed"], tell)
+        scores = task.score(model, test)
+        judged = task.judge(model, dataset, scores, temperature, config["seed"], tell)
         tell("the report")
         report_path = save_report(run, target, dataset, judged, suffix)
-    tell_scores(screen, scores, judged.metrics["random_accuracy"])
+    tell_scores(screen, task, scores, judged.metrics["random_accuracy"])
     screen.result("Report", str(report_path))
     screen.note(dataset.note)
 
 
-def save_report(run: Run, target: Run, dataset: Dataset, judged: Evaluation, suffix: str) -> Path:
+def save_report(run: Run, target: Run, dataset: Dataset, judged: Judged, suffix: str) -> Path:
     """Write ``report.html``, ``metrics.json`` and ``answers.npz`` of a run.
 
     Args:
@@ -106,35 +108,35 @@ def save_report(run: Run, target: Run, dataset: Dataset, judged: Evaluation, suf
         **own,
         "dataset": dataset.name,
         "note": dataset.note,
-        "test_sha256": judged.predictions.sha256,
+        "test_sha256": dataset.sha256()[2:],
         **judged.metrics,
     }
     began = time.perf_counter()
-    drawings = report.draw(judged, history, numbers.get("best_epoch"))
-    numbers["judge_seconds"]["figures"] = time.perf_counter() - began
-    page = report.render(
-        run.path.resolve().name,
-        config,
-        numbers,
-        drawings,
-        dataset.test_images,
-        judged.corrupted,
-        dataset.source,
-        training_command(config),
+    page = judged.page(
+        report.RunFacts(
+            run.path.resolve().name,
+            config,
+            numbers,
+            history,
+            dataset.source,
+            training_command(config),
+        )
     )
-    target.save(f"answers{suffix}.npz", judged.predictions.save)
+    numbers["judge_seconds"]["report"] = time.perf_counter() - began
+    if judged.predictions:
+        target.save(f"answers{suffix}.npz", judged.predictions.save)
     target.save_json(f"metrics{suffix}.json", numbers)
     target.save_text(f"report{suffix}.html", page)
     return target.path / f"report{suffix}.html"
 
 
-def tell_scores(screen: Screen, scores: Scores, random_accuracy: float) -> None:
+def tell_scores(screen: Screen, task: Task, scores: Scores, random_accuracy: float) -> None:
     """Print loss, accuracy with its interval, and the comparison with random assignment."""
     low, high = scores.interval
-    screen.result("Test loss", f"{scores.loss:.5f} (binary cross-entropy)")
+    screen.result("Test loss", f"{scores.loss:.5f} ({task.loss})")
     screen.result(
         "Test accuracy",
-        f"{scores.accuracy:.2%} of {scores.size:,} unseen images "
+        f"{scores.accuracy:.2%} of {scores.size:,} unseen {task.items} "
         f"(95 % interval {low:.2%} to {high:.2%})",
     )
     text = f"{random_accuracy:.2%} by labels assigned at random"

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from matplotlib.figure import Figure
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn.data import dataset as data
 from mnist_classifier.learn.data import sources
-from mnist_classifier.learn.data.dataset import Dataset, Split, Splits
+from mnist_classifier.learn.data.dataset import Dataset, Splits
 from mnist_classifier.learn.evaluate import save_report, tell_scores
-from mnist_classifier.learn.evaluation import figures, metrics
+from mnist_classifier.learn.evaluation import figures
 from mnist_classifier.learn.evaluation.metrics import Scores
 from mnist_classifier.learn.networks.inspection import shape
 from mnist_classifier.learn.recipes import registry
@@ -28,10 +27,10 @@ from mnist_classifier.learn.runs.run import Run, new_run, resumed_run
 from mnist_classifier.learn.runs.settings import Settings, configuration, differences
 from mnist_classifier.learn.runs.trackers import Tracker
 from mnist_classifier.learn.screen import Screen, has_display, open_in_viewer
+from mnist_classifier.learn.tasks import task_of
+from mnist_classifier.learn.training import allocator
 from mnist_classifier.learn.training.checkpoints import Checkpoints
 from mnist_classifier.learn.training.stages import Training
-
-EXAMPLE_EPOCHS = 6  # of which the figure of augmentation shows images
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ def begin(settings: Settings, screen: Screen, show: bool = False) -> Iterator[Se
         OutputError: The run folder exists already or cannot be made.
         RunError: The run to go on with is finished.
     """
+    allocator.keep_freed()
     keras.utils.set_random_seed(settings.seed)
     if settings.deterministic:
         make_deterministic()
@@ -117,18 +117,12 @@ def one_hot_encode(splits: Splits) -> Splits:
 def choose_recipe(session: Session, dataset: Dataset, splits: Splits) -> Recipe:
     """Take the recipe with the epochs and the batch size that suit or were asked.
 
-    Where it deforms images, a figure shows one of each class and what is made of it.
+    Where it changes images, a figure shows some of what the network learns from.
     """
     settings = session.settings
     recipe = registry.load(settings.recipe)
     recipe = recipe.scaled(len(splits.train), settings.epochs, settings.batch_size)
-    if recipe.deforms:
-        _, first = np.unique(dataset.train_labels, return_index=True)
-        images = data.scale(dataset.train_images[first])
-        split = Split(images, dataset.train_labels[first])
-        copies = [recipe.augment(split, settings.seed, epoch) for epoch in range(EXAMPLE_EPOCHS)]
-        title = f"{dataset.name} as the recipe {recipe.name} deforms it, seed {settings.seed}"
-        figure = figures.augmentation_figure(images, copies, title, dataset.note)
+    if figure := task_of(recipe.name).examples(recipe, dataset, settings.seed):
         session.save_figure("augmentation.png", figure)
     return recipe
 
@@ -210,9 +204,9 @@ def _check_unchanged(session: Session, config: dict[str, Any]) -> None:
         session.screen.step("Versions", text)
 
 
-def evaluate(model: keras.Model, splits: Splits) -> Scores:
+def evaluate(session: Session, model: keras.Model, splits: Splits) -> Scores:
     """Judge the network on every image of the test set."""
-    return metrics.score(model, splits.test)
+    return task_of(session.settings.recipe).score(model, splits.test)
 
 
 def plot_history(session: Session, dataset: Dataset, training: Training) -> None:
@@ -231,8 +225,8 @@ def plot_history(session: Session, dataset: Dataset, training: Training) -> None
 
 
 def compare_with_random(session: Session, splits: Splits) -> float:
-    """Return the accuracy, 0 to 1, of labels assigned at random to the test images."""
-    return metrics.random_accuracy(splits.test.labels, session.settings.seed)
+    """Return the accuracy, 0 to 1, of answers assigned at random to the test images."""
+    return task_of(session.settings.recipe).by_chance(splits.test, session.settings.seed)
 
 
 def report(
@@ -266,7 +260,7 @@ def report(
     screen = session.screen
     if training.interrupted:
         screen.result("Interrupted", f"after {training.epochs} finished epochs")
-    tell_scores(screen, scores, random_accuracy)
+    tell_scores(screen, task_of(session.settings.recipe), scores, random_accuracy)
     screen.result("Saved in", str(session.run.path))
     screen.note(dataset.note)
 
@@ -282,8 +276,9 @@ def write_report(
     run, seed = session.run, session.settings.seed
     with session.screen.judging() as tell:
         tell("the temperature")
-        temperature = metrics.fit_temperature(model, splits.validation)
-        judged = metrics.evaluate(model, dataset, scores, temperature, seed, tell)
+        task = task_of(session.settings.recipe)
+        temperature = task.temperature(model, splits.validation)
+        judged = task.judge(model, dataset, scores, temperature, seed, tell)
         tell("the report")
         path = save_report(run, run, dataset, judged, "")
     session.screen.step("Report", f"{path}, in {time.perf_counter() - began:.1f} s")

@@ -1,14 +1,11 @@
-"""The model: an ONNX network and its card in one file, and how it judges 28×28 images."""
+"""The model of digits: an ONNX network and its card in one file; judges 28×28 images."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +14,14 @@ import numpy.typing as npt
 
 from mnist_classifier.errors import ModelError, PictureError
 from mnist_classifier.normalisation import SIDE
+from mnist_classifier.read.network_file import NetworkFile, temperature_of
 
 Floats = npt.NDArray[np.float32]
 
-CARD_KEY = "mnist_classifier.card"
 CLASSES = 10
 MEASURES = ("digit_probability", "confidence")
 
 _CHUNK = 128
-_MAX_BYTES = 256 * 1024 * 1024
 _EXPECTED = (
     "expected an ONNX file made by  mnist export: "
     "input images float32 (n, 28, 28), output logits float32 (n, 10)"
@@ -73,19 +69,16 @@ class Model:
         Raises:
             ModelError: The file is missing, damaged, or another network.
         """
-        name, content = _read(path)
-        self._name = name
-        # ONNX's key for external data. ONNX Runtime would load them from the working folder.
-        if b"location" in content:
-            raise ModelError(f"{name}: names data outside itself; {_EXPECTED}")
+        file = NetworkFile(path, "digits.onnx", _EXPECTED)
+        self._name = file.name
         self._threads = threads or os.cpu_count() or 1
         # A small batch runs on all threads, which share each operation. A large batch is cut into
         # chunks that fit a core's cache, one a thread: no thread waits for another.
-        self._few = _session(content, name, self._threads)
-        self._many = self._few if self._threads == 1 else _session(content, name, 1)
-        self._check_shapes(name)
-        self.card = _card(self._few.get_modelmeta().custom_metadata_map, name)
-        self.temperature, self.refusal = _settings(self.card, name)
+        self._few = file.session(self._threads)
+        self._many = self._few if self._threads == 1 else file.session(1)
+        self._check_shapes(file.name)
+        self.card = file.card(self._few)
+        self.temperature, self.refusal = _settings(self.card, file.name)
 
     def logits(self, images: Floats) -> Floats:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""
@@ -173,54 +166,14 @@ def checked_images(images: npt.NDArray[np.generic]) -> Floats:
     return np.ascontiguousarray(images, np.float32)
 
 
-def _session(content: bytes, name: str, threads: int) -> Any:
-    """Open a network that runs each operation on so many threads."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # the exception says what is wrong
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own exceptions share no base but this
-        raise ModelError(f"{name}: damaged, or no ONNX file; {_EXPECTED}") from error
-
-
-def _read(path: str | Path | None) -> tuple[str, bytes]:
-    if path is None:
-        shipped = resources.files("mnist_classifier.read") / "pretrained" / "digits.onnx"
-        return "the shipped model", shipped.read_bytes()
-    try:
-        if Path(path).stat().st_size > _MAX_BYTES:
-            raise ModelError(f"{path}: more than {_MAX_BYTES:,} bytes; {_EXPECTED}")
-        return str(path), Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot read {path}: {error}; {_EXPECTED}") from error
-
-
-def _card(metadata: dict[str, str], name: str) -> dict[str, Any]:
-    try:
-        card = json.loads(metadata[CARD_KEY])
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"{name}: carries no model card; {_EXPECTED}") from error
-    if not isinstance(card, dict):
-        raise ModelError(f"{name}: its model card is no JSON object; {_EXPECTED}")
-    return card
-
-
 def _settings(card: dict[str, Any], name: str) -> tuple[float, Refusal]:
     """Return the temperature and the refusal that a card states, if they make sense."""
+    temperature = temperature_of(card, name, _EXPECTED)
     try:
-        temperature = float(card["temperature"])
         refusal = card["refusal"]
         measure, threshold = str(refusal["measure"]), float(refusal["threshold"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{name}: its card lacks {error}; {_EXPECTED}") from error
-    if not (0 < temperature < math.inf):
-        raise ModelError(
-            f"{name}: its card's temperature is {temperature}; expected a number above 0: "
-            "export it again"
-        )
     if not 0 <= threshold <= 1:
         raise ModelError(
             f"{name}: its card's rejection threshold is {threshold}; expected a number from 0 "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import SettingsError
-from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, is_normalised
+from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, is_normalised, normalise
+from mnist_classifier.read.decoding import Candidate
+from mnist_classifier.read.line_model import LineModel
+from mnist_classifier.read.lines import Character, FoundLine, LineFinder
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
-from mnist_classifier.read.picture import MAX_PIXELS, Picture, load_picture
+from mnist_classifier.read.pattern import Pattern
+from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
 from mnist_classifier.read.segmentation import (
     Box,
     Mark,
@@ -25,11 +31,22 @@ from mnist_classifier.read.segmentation import (
     touches_edge,
     typical_height,
 )
-from mnist_classifier.read.work import TooMuchWorkError, Work
+from mnist_classifier.read.strips import Grey, Strip, about, to_grey, whole, windows
+from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
+# Marks as sure as this, or so many times as probable as a line, are taken as they are.
+_SURE = 0.9
+_SURE_OF_ONE, _ONE_AGAINST_LINE = 0.8, 0.7
+_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.95, 1.3
+# How sure a line of several digits must be where marks were refused: of as many digits as marks; of
+# two that were fewer marks; of more that were fewer; where no marks were found, of two and of more.
+_LEAST_BY_MARK = 0.5
+_LEAST_OF_TWO, _LEAST_OF_MORE = 0.97, 0.7
+_LEAST_UNSEEN_TWO, _LEAST_UNSEEN = 0.5, 0.3
+_PAGE = 40  # digits
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
 
@@ -51,21 +68,58 @@ class Digit:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The digits of a picture."""
+class Line:
+    """A line of a picture."""
 
     text: str
-    """The digits in reading order; lines parted by a newline, wide gaps by a space, ``?`` for a
-    mark among them that is no digit."""
+    """Digits, separators (``. , - / :``) as they are written, a space for a wide gap, ``?`` for a
+    mark that is no digit."""
+    probability: float
+    """Of the whole text, in [0, 1]."""
+    alternatives: tuple[Candidate, ...]
+    """The next likeliest texts, without spaces, each with its probability."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The numbers of a picture."""
+
+    text: str
+    """The lines' texts in reading order, parted by a newline."""
     digits: tuple[Digit, ...]
     """The digits in reading order."""
     refused: str | None
     """Why there is no text, or None."""
+    lines: tuple[Line, ...] = ()
+    """The lines from the top."""
+
+    @property
+    def number(self) -> str:
+        """The digits of the text alone, lines parted by a newline."""
+        return "".join(c for c in self.text if c.isdigit() or c == "\n")
+
+    @property
+    def confidence(self) -> float:
+        """The probability that all of it is right, in [0, 1]; 0 where there is nothing."""
+        return math.prod(line.probability for line in self.lines) if self.lines else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``text``, ``digits`` and ``refused`` as values that JSON can hold."""
+        """Return all of it as values that JSON can hold."""
         return {
             "text": self.text,
+            "number": self.number,
+            "confidence": round(self.confidence, 6),
+            "lines": [
+                {
+                    "text": line.text,
+                    "probability": round(line.probability, 6),
+                    "alternatives": [
+                        {"text": other.text, "probability": round(other.probability, 6)}
+                        for other in line.alternatives
+                    ],
+                }
+                for line in self.lines
+            ],
             "digits": [
                 {
                     "label": digit.label,
@@ -77,6 +131,16 @@ class Reading:
             ],
             "refused": self.refused,
         }
+
+
+@dataclass(frozen=True)
+class _OfMarks:
+    """What marks, each judged alone, come to."""
+
+    lines: list[list[Mark]]
+    reading: Reading
+    count: int
+    """How many marks there are; 1 where they are too many to be counted."""
 
 
 class DigitReader:
@@ -91,14 +155,17 @@ class DigitReader:
         self,
         model: str | Path | None = None,
         *,
+        line_model: str | Path | None = None,
         threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
     ) -> None:
-        """Load the network.
+        """Load the networks.
 
         Args:
-            model: A file made by ``mnist export``; the shipped model when left out.
+            model: A file made by ``mnist export``, of a network that reads digits; the shipped one
+                when left out.
+            line_model: The same of a network that reads lines.
             threshold: The rejection threshold, in [0, 1]: what scores below is refused as no
                 digit, and 0 refuses nothing; the model's own when left out.
             max_pixels: Pictures with more pixels are refused before they are decoded.
@@ -113,16 +180,21 @@ class DigitReader:
         if max_pixels < 1:
             raise SettingsError(f"max_pixels is {max_pixels}; expected at least 1")
         self.model = Model(model, threads)
+        self.line_model = LineModel(line_model, threads)
+        self._finder = LineFinder(self.line_model)
         self.threshold = self.model.refusal.threshold if threshold is None else threshold
         self.max_pixels = max_pixels
 
-    def read(self, picture: Picture) -> Reading:
-        """Find the digits in a picture and read them.
+    def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
+        """Find the numbers in a picture and read them.
 
         Args:
             picture: A path, a picture file's bytes, or an array: shape ``(height, width)`` grey,
                 ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA, either polarity; uint8
                 in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
+            pattern: What each line is known to look like, such as ``"####"`` or ``"#{1,3},##"``:
+                see `Pattern.parse`. It is used while reading: a line that matches is found where a
+                likelier one does not.
 
         Returns:
             The text and its digits; or why the picture is refused.
@@ -130,18 +202,21 @@ class DigitReader:
         Raises:
             PictureError: It is no picture, is damaged or too large; or the array's shape, type or
                 values are not as above.
+            SettingsError: The pattern is none.
         """
+        known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
         strength, ink_scale = find_ink(image)
         scale = file_scale * ink_scale
         whole = np.clip(strength / 255, 0, 1, dtype=np.float32)
-        if is_normalised(whole):
+        if is_normalised(whole) and known is None:
             box = ink_box(whole) or (0, 0, SIDE, SIDE)
             return self._reading([[Mark(box, whole, 255.0)]], scale)
-        try:
-            return self._read_marks(strength, scale)
-        except TooMuchWorkError as error:
-            return Reading("", (), str(error))
+        marks = self._read_marks(strength, scale)
+        if known is None and _is_page(marks.reading):
+            return marks.reading
+        of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
+        return of_lines if known else choose(marks.reading, of_lines, marks.count)
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
@@ -157,16 +232,50 @@ class DigitReader:
         """
         return self.model.judge(checked_images(images), self.threshold)
 
-    def _read_marks(self, strength: FloatImage, scale: float) -> Reading:
+    def _read_marks(self, strength: FloatImage, scale: float) -> _OfMarks:
         """Find the marks in ink, join and split them, and read them."""
-        components = find_marks(strength)
-        if not components:
-            return Reading("", (), "nothing is written: no ink was found")
-        small = max(strength.shape) <= _SMALL_SIDE
-        marks = join_marks(components, small, self._classify)
-        if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
-            return Reading("", (), "no digit: several marks, cut by the edge of a small picture")
-        return self._reading(resegment(group_lines(marks), self._classify, Work()), scale)
+        lines: list[list[Mark]] = []
+        try:
+            components = find_marks(strength)
+            if not components:
+                return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), 0)
+            small = max(strength.shape) <= _SMALL_SIDE
+            marks = join_marks(components, small, self._classify)
+            lines = group_lines(marks)
+            if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
+                reason = "no digit: several marks, cut by the edge of a small picture"
+                return _OfMarks(lines, Reading("", (), reason), len(marks))
+            reading = self._reading(resegment(lines, self._classify, Work()), scale)
+            return _OfMarks(lines, reading, len(marks))
+        except TooMuchWorkError as error:
+            return _OfMarks(lines, Reading("", (), str(error)), 1)
+
+    def _read_lines(
+        self,
+        image: BgrImage,
+        file_scale: float,
+        marks: list[list[Mark]],
+        ink_scale: float,
+        pattern: Pattern | None,
+    ) -> Reading:
+        """Read whole lines, in strips over the picture and about the marks."""
+        grey, grey_scale = to_grey(image)
+        scale = ink_scale / grey_scale
+        further = chain(windows(grey), _about_lines(grey, marks, scale))
+        found = self._finder.read(whole(grey), further, pattern)
+        if not found:
+            return Reading("", (), "no number was found")
+        scale = file_scale * grey_scale
+        lines = tuple(
+            Line(_text(line), line.candidates[0].probability, line.candidates[1:]) for line in found
+        )
+        digits = tuple(
+            _digit(character, scale, image.shape, file_scale)
+            for line in found
+            for character in line.characters
+            if character.text.isdigit()
+        )
+        return Reading("\n".join(line.text for line in lines), digits, None, lines)
 
     def _classify(self, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Return for each mark how surely it is one digit, and its label.
@@ -194,7 +303,8 @@ class DigitReader:
             return Reading(
                 "", (), f"no digit: the ink scores {score:.2f}, threshold {self.threshold:.2f}"
             )
-        texts, digits = [], []
+        read: list[Line] = []
+        digits: list[Digit] = []
         start = 0
         for line in lines:
             shown = [i for i in range(start, start + len(line)) if not speck[i]]
@@ -202,7 +312,9 @@ class DigitReader:
             if not accepted[shown].any():
                 continue
             characters = [str(judged.labels[i]) if accepted[i] else "?" for i in shown]
-            texts.append(_spaced(characters, [marks[i].box for i in shown]))
+            text = _spaced(characters, [marks[i].box for i in shown])
+            sure = math.prod(float(judged.confidences[i]) for i in shown if accepted[i])
+            read.append(Line(text, sure if "?" not in text else 0.0, ()))
             for i in shown:
                 if accepted[i]:
                     x, y, w, h = (round(value * scale) for value in marks[i].box)
@@ -215,7 +327,89 @@ class DigitReader:
                             images[i],
                         )
                     )
-        return Reading("\n".join(texts), tuple(digits), None)
+        return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
+
+
+def choose(of_marks: Reading, of_lines: Reading, marks: int) -> Reading:
+    """Return the reading that is rather right: of marks judged one by one, or of whole lines.
+
+    Args:
+        of_marks: Made of marks, each judged alone.
+        of_lines: Made of whole lines.
+        marks: How many there are. Where they were refused, the network of digits has judged them:
+            it knows letters and scribbles better than that of lines, which must then be surer, most
+            of all where it finds more digits than there are marks. A single digit is never taken.
+    """
+    if of_lines.refused:
+        return of_marks
+    if of_marks.refused is None:
+        return of_marks if _stands(of_marks, of_lines) else of_lines
+    digits = len(of_lines.digits)
+    if digits == 1:
+        return of_marks
+    if not marks:
+        least = _LEAST_UNSEEN_TWO if digits == 2 else _LEAST_UNSEEN
+    elif marks >= digits:
+        least = _LEAST_BY_MARK
+    else:
+        least = _LEAST_OF_TWO if digits == 2 else _LEAST_OF_MORE
+    return of_lines if of_lines.confidence >= least else of_marks
+
+
+def _stands(of_marks: Reading, of_lines: Reading) -> bool:
+    """Return whether accepted marks stand against a line."""
+    if "?" in of_marks.text:
+        sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
+        return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
+    if len(of_marks.digits) == 1:
+        least = min(_SURE_OF_ONE, _ONE_AGAINST_LINE * of_lines.confidence)
+    else:
+        least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
+    return of_marks.confidence >= least
+
+
+def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
+    """Yield strips about each line of marks, whose boxes times ``scale`` are the grey picture's."""
+    spent = 0
+    for line in marks:
+        for strip in about(grey, np.array([mark.box for mark in line], float) * scale):
+            spent += strip.image.shape[1]
+            yield strip
+        if spent > MOST_WIDTH:
+            return
+
+
+def _is_page(of_marks: Reading) -> bool:
+    """Return whether marks are a page of digits, well read: each line again would take long."""
+    sure = [digit.confidence for digit in of_marks.digits]
+    return len(sure) >= _PAGE and float(np.mean(sure)) >= _SURE
+
+
+def _length(reading: Reading) -> int:
+    """Return how many marks or characters a reading has."""
+    return sum(not character.isspace() for character in reading.text)
+
+
+def _text(line: FoundLine) -> str:
+    """Return a line's text, with a space at each wide gap."""
+    boxes = [tuple(round(value) for value in character.box) for character in line.characters]
+    return _spaced([character.text for character in line.characters], boxes)  # type: ignore[arg-type]
+
+
+def _digit(character: Character, scale: float, shape: tuple[int, ...], file_scale: float) -> Digit:
+    """Return a digit of a line in the picture's pixels, cut off at its edges."""
+    x, y, width, height = (value * scale for value in character.box)
+    most = round(shape[1] * file_scale), round(shape[0] * file_scale)
+    left, right = (int(np.clip(round(value), 0, most[0])) for value in (x, x + width))
+    top, bottom = (int(np.clip(round(value), 0, most[1])) for value in (y, y + height))
+    left, top = min(left, most[0] - 1), min(top, most[1] - 1)
+    return Digit(
+        int(character.text),
+        character.probability,
+        character.digits.astype(np.float32),
+        (left, top, max(1, right - left), max(1, bottom - top)),
+        normalise(character.ink),
+    )
 
 
 def _spaced(characters: list[str], boxes: list[Box]) -> str:

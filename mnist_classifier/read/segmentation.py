@@ -234,7 +234,21 @@ def _cut_out(
         level = float(np.percentile(local[own > 0], 85))
         ink = np.clip(local / level, 0, 1) * near
         marks.append(Mark((left, top, right - left, bottom - top), ink.astype(np.float32), level))
-    return [mark for mark in marks if not _is_frame(mark, strength.shape)]
+    return _without_uprights([m for m in marks if not _is_frame(m, strength.shape)], strength.shape)
+
+
+def _without_uprights(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
+    """Drop ruled uprights: narrow marks from top to bottom of a picture of lower ones."""
+    height = shape[0]
+    through = [m.box[1] <= 2 and m.box[1] + m.box[3] >= height - 2 for m in marks]
+    lower = [m for m, whole in zip(marks, through, strict=True) if not whole]
+    if not any(m.box[3] > 0.4 * height for m in lower):
+        return marks
+    return [
+        mark
+        for mark, whole in zip(marks, through, strict=True)
+        if not (whole and mark.box[2] < 0.25 * height)
+    ]
 
 
 def _is_frame(mark: Mark, shape: tuple[int, ...]) -> bool:

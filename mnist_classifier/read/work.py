@@ -11,6 +11,9 @@ MOST_NESTED = 8
 MOST_TRIED = 700
 """Parts of marks and joined marks that are tried as digits, each counted by its pixels too."""
 
+MOST_WIDTH = 8_000
+"""Pixels of strips, 32 high, after which no further lines of marks are read as a whole."""
+
 _PIXELS_PER_IMAGE = 10_000  # so many more pixels cost as much again as one more image
 
 _ADVICE = "expected a number or a page of numbers: crop to it"

@@ -13,7 +13,9 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response
 
+from mnist_classifier.errors import SettingsError
 from mnist_classifier.read.explanation import explain
+from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.web import bodies, openapi
 from mnist_classifier.web.batching import Batcher, Images
@@ -57,9 +59,20 @@ def _add_reading(
     async def read(
         request: Request,
         images: Annotated[bool, Query(description="Add to each digit the image judged.")] = False,
+        pattern: Annotated[
+            str | None,
+            Query(
+                max_length=200,
+                description="What each line looks like: # is a digit, {1,3} repeats, ? leaves out.",
+            ),
+        ] = None,
     ) -> Response:
+        try:
+            known = Pattern.parse(pattern) if pattern is not None else None
+        except SettingsError as error:
+            raise ProblemError(422, str(error)) from error
         picture, name = await bodies.read_picture(request, settings)
-        reading = await in_time(request, lambda: batcher.read(picture))
+        reading = await in_time(request, lambda: batcher.read(picture, known))
         answer = {"picture": name, **reading.to_dict(), "error": None}
         if images:
             for fields, digit in zip(answer["digits"], reading.digits, strict=True):

@@ -32,6 +32,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     """
     reader = DigitReader(
         settings.model,
+        line_model=settings.line_model,
         threshold=settings.threshold,
         max_pixels=settings.max_pixels,
         threads=settings.threads,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.read.model import Judgement
+from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.reader import DigitReader, Reading
 from mnist_classifier.web.threads import Threads
 
@@ -34,13 +35,13 @@ class Batcher:
         self._queue: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def read(self, picture: bytes) -> Reading:
-        """Read a picture.
+    async def read(self, picture: bytes, pattern: Pattern | None = None) -> Reading:
+        """Read a picture, of which each line may be known to match a pattern.
 
         Raises:
             PictureError: It is no picture, is damaged or too large.
         """
-        return await self.threads.run(lambda: self.reader.read(picture))
+        return await self.threads.run(lambda: self.reader.read(picture, pattern))
 
     async def read_images(self, images: Images) -> Judgement:
         """Judge images, shape ``(n, 28, 28)``, in a batch with others that wait."""

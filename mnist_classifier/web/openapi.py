@@ -85,6 +85,17 @@ _DIGIT = _named(
         image=_IMAGE,
     ),
 )
+_CANDIDATE = _named("Candidate", _object({"text": _TEXT, "probability": _SHARE}))
+_LINE = _named(
+    "Line",
+    _object(
+        {
+            "text": {**_TEXT, "description": "digits and . , - / : as written"},
+            "probability": {**_SHARE, "description": "of the whole text"},
+            "alternatives": {**_list(_CANDIDATE), "description": "the next likeliest texts"},
+        }
+    ),
+)
 _READING = _named(
     "Reading",
     _object(
@@ -94,6 +105,9 @@ _READING = _named(
                 **_TEXT,
                 "description": "lines parted by a newline; ? is a mark, but no digit",
             },
+            "number": {**_TEXT, "description": "the text's digits alone"},
+            "confidence": {**_SHARE, "description": "the probability that all of it is right"},
+            "lines": _list(_LINE),
             "digits": _list(_DIGIT),
             "refused": _or_null({**_TEXT, "description": "why there is no text"}),
             "error": {"type": "null"},
@@ -225,7 +239,7 @@ _IMAGES_IN_JSON = {
 
 READ = _route(
     "read",
-    "Read the digits in a picture",
+    "Read the numbers in a picture",
     _json(_READING),
     {
         **dict.fromkeys((*PICTURES, BYTES), _BINARY),

@@ -41,6 +41,8 @@ class ServiceSettings:
 
     model: Path | None = None
     """A file made by ``mnist export``; the shipped model when None."""
+    line_model: Path | None = None
+    """The same of a network that reads lines."""
     threshold: float | None = None
     """The rejection threshold, in [0, 1]; the model's own when None."""
     data_dir: Path | None = None

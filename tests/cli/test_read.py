@@ -43,7 +43,16 @@ def test_json_is_one_object_a_line_and_picture(pictures):
     outcomes = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert [outcome["text"] for outcome in outcomes] == ["180", "42", "7"]
     for outcome in outcomes:
-        assert set(outcome) == {"picture", "text", "digits", "refused", "error"}
+        assert set(outcome) == {
+            "picture",
+            "text",
+            "number",
+            "confidence",
+            "lines",
+            "digits",
+            "refused",
+            "error",
+        }
         assert outcome["refused"] is outcome["error"] is None
         for digit in outcome["digits"]:
             assert set(digit) == {"label", "confidence", "probabilities", "box"}
@@ -56,6 +65,14 @@ def test_csv(pictures):
     rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
     assert [row["text"] for row in rows] == ["180", "42", "7"]
     assert all(0.9 < float(row["confidence"]) <= 1 for row in rows)
+
+
+def test_a_pattern_is_held(pictures):
+    done = mnist("read", pictures / "42.png", "--pattern", "#{2}")
+    assert done.stdout.decode().startswith("42  (")
+    done = mnist("read", pictures / "42.png", "--pattern", "#x")
+    assert done.returncode == 2
+    assert "the pattern '#x' has 'x'; expected # for a digit" in done.stderr.decode()
 
 
 def test_standard_input(pictures):

@@ -10,7 +10,7 @@ from keras import layers
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import ModelError
-from mnist_classifier.learn import export
+from mnist_classifier.learn.export import digits, onnx_file
 from mnist_classifier.learn.networks.architectures import reader_layers
 from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.networks.layers import (
@@ -56,7 +56,7 @@ def network(request):
     for weights in model.weights:  # so that no bias is 0 and no variance 1
         if len(weights.shape) == 1:
             weights.assign(np.random.default_rng(0).uniform(0.1, 0.9, weights.shape))
-    return export.logits_network(model)
+    return digits.logits_network(model)
 
 
 def card(network):
@@ -69,17 +69,17 @@ def card(network):
 
 def test_keras_and_onnx_agree_at_every_batch_size(network, sample):
     model, _ = network
-    content = export.to_onnx(model, card(network))
+    content = digits.to_onnx(model, card(network))
     images = sample.test_images[:1000].astype(np.float32) / 255
-    assert export.BATCH_SIZES == (1, 7, 1000)
-    assert export.largest_difference(model, content, images) <= 1e-5
-    assert export.prove_agreement(model, content, images) <= export.TOLERANCE
+    assert digits.BATCH_SIZES == (1, 7, 1000)
+    difference = digits.largest_difference(model, content, images)
+    assert onnx_file.prove(difference) == difference <= 1e-5
 
 
 def test_the_reader_says_what_keras_says(network, sample, tmp_path):
     model, knows_nondigits = network
     path = tmp_path / "model.onnx"
-    export.write_model(path, export.to_onnx(model, card(network)), card(network))
+    onnx_file.write_model(path, digits.to_onnx(model, card(network)), card(network))
     reader = DigitReader(path)
     images = sample.test_images[:300].astype(np.float32) / 255
     logits = predict(model, images).astype(np.float64)
@@ -95,11 +95,11 @@ def test_the_reader_says_what_keras_says(network, sample, tmp_path):
 
 def test_disagreement_is_found(sample):
     keras.utils.set_random_seed(0)
-    one, other = (export.logits_network(keras.Sequential(dense()))[0] for _ in range(2))
-    content = export.to_onnx(one, {})
+    one, other = (digits.logits_network(keras.Sequential(dense()))[0] for _ in range(2))
+    content = digits.to_onnx(one, {})
     images = sample.test_images[:1000].astype(np.float32) / 255
     with pytest.raises(ModelError, match="nothing was written"):
-        export.prove_agreement(other, content, images)
+        onnx_file.prove(digits.largest_difference(other, content, images))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_disagreement_is_found(sample):
 )
 def test_other_networks_are_refused(wrong, message):
     with pytest.raises(ModelError, match=message):
-        export.logits_network(keras.Sequential(wrong))
+        digits.logits_network(keras.Sequential(wrong))
 
 
 def test_the_temperature_mends_overconfidence():
@@ -121,24 +121,24 @@ def test_the_temperature_mends_overconfidence():
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     labels = (chances.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
     overconfident = (3 * logits).astype(np.float32)
-    found = export.calibrate(overconfident, labels, overconfident, False)
+    found = digits.calibrate(overconfident, labels, overconfident, False)
     assert found.temperature == pytest.approx(3, rel=0.05)
     assert found.measure == "confidence"
 
 
 def test_the_threshold_refuses_few_deformed_digits():
     logits, deformed = np.random.default_rng(0).normal(0, 1, (2, 10_000, 10)).astype(np.float32)
-    found = export.calibrate(logits, logits.argmax(axis=1), deformed, True)
+    found = digits.calibrate(logits, logits.argmax(axis=1), deformed, True)
     scores = 1 / (1 + np.exp(-np.logaddexp.reduce(deformed, axis=1)))
     assert found.measure == "digit_probability"
-    assert (scores < found.threshold).mean() <= 1.5 * export.REFUSED_SHARE
+    assert (scores < found.threshold).mean() <= 1.5 * digits.REFUSED_SHARE
 
 
 def test_the_card_tells_confusions_and_the_mistakes_surest_of():
     probabilities = np.full((5, 10), 0.01)
     for row, (answer, confidence) in enumerate([(3, 0.9), (5, 0.7), (5, 0.8), (1, 0.5), (3, 0.6)]):
         probabilities[row, answer] = confidence
-    told = export.judge_test_set(probabilities, np.array([3, 3, 3, 1, 5]))
+    told = digits.judge_test_set(probabilities, np.array([3, 3, 3, 1, 5]))
     assert told["mistakes"] == [
         {"index": 2, "label": 3, "answer": 5, "confidence": 0.8},
         {"index": 1, "label": 3, "answer": 5, "confidence": 0.7},

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import ModelError
-from mnist_classifier.read.model import CARD_KEY
+from mnist_classifier.read.network_file import CARD_KEY
 
 onnx = pytest.importorskip("onnx")
 

@@ -113,7 +113,7 @@ def serve_here(monkeypatch, reader):
     running = []
 
     def start(**settings):
-        monkeypatch.setattr(DigitReader, "read", lambda _, picture: gate(picture))
+        monkeypatch.setattr(DigitReader, "read", lambda _, picture, pattern: gate(picture))
         listener = server.listen("127.0.0.1", 0)
         one = uvicorn.Server(server.configuration(ServiceSettings(**settings), workers=1))
         thread = threading.Thread(target=one.run, args=([listener],))

@@ -20,12 +20,13 @@ import PIL.ImageDraw
 from PIL import ImageFont
 
 from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.data.strokes import spline
 from mnist_classifier.normalisation import SIDE, normalise
 
 _CANVAS = 96
 # Strokes on a grid 4 wide and 6 high, "xy" points from the top left, parted by a space between
 # strokes. Letters that people write like digits (O, I, l, S, Z, B, b, g, q, y, G, D) are left out.
-_LETTERS = {
+LETTERS = {
     "A": "062046 1434", "C": "4130100105163645", "E": "40000646 0333", "F": "400006 0333",
     "H": "0006 4046 0343", "J": "403514260504", "K": "0006 400346", "L": "000646",
     "M": "0600244046", "N": "06004640", "P": "0600304143330303", "Q": "20011516354540 2446",
@@ -69,39 +70,19 @@ def _draw(strokes: list[npt.NDArray[np.float64]], generator: np.random.Generator
     return _to_image(canvas)
 
 
-def _smooth(points: npt.NDArray[np.float64], steps: int = 8) -> npt.NDArray[np.float64]:
-    """Round a line's corners (Catmull and Rom's spline through all points)."""
-    if len(points) < 3:
-        return points
-    padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
-    pieces = []
-    for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        pieces.append(
-            0.5
-            * (
-                2 * p1
-                + (p2 - p0) * t
-                + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-                + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-            )
-        )
-    return np.vstack([*pieces, points[-1:]])
-
-
 def letter(generator: np.random.Generator) -> Floats:
     """Write a letter or sign with a shaky hand."""
-    name = generator.choice(list(_LETTERS))
+    name = generator.choice(list(LETTERS))
     jitter = generator.uniform(0.0, 0.07)
     slant = generator.uniform(-0.3, 0.3)
     width = generator.uniform(0.6, 1.1)
     angular = generator.random() < 0.4
     strokes = []
-    for stroke in _LETTERS[str(name)].split():
+    for stroke in LETTERS[str(name)].split():
         grid = np.array([int(digit) for digit in stroke]).reshape(-1, 2)
         points = grid / [4.0, 6.0] + generator.normal(0, jitter, grid.shape)
         points[:, 0] = 0.5 + width * (points[:, 0] - 0.5) + slant * (0.5 - points[:, 1])
-        strokes.append(points if angular else _smooth(points))
+        strokes.append(points if angular else spline(points))
     return _draw([np.clip(points, -0.1, 1.1) for points in strokes], generator)
 
 
@@ -157,14 +138,14 @@ def scribble(generator: np.random.Generator) -> Floats:
         points += generator.normal(0, 0.08, points.shape)
         if generator.random() < 0.5:
             points = points[:, ::-1].copy()
-    return _draw([_smooth(points) if generator.random() < 0.7 else points], generator)
+    return _draw([spline(points) if generator.random() < 0.7 else points], generator)
 
 
 def strokes(generator: np.random.Generator) -> Floats:
     """Draw a few unconnected lines and arcs."""
     lines = []
     for _ in range(int(generator.integers(3, 8))):
-        lines.append(_smooth(generator.uniform(0, 1, (int(generator.integers(2, 4)), 2))))
+        lines.append(spline(generator.uniform(0, 1, (int(generator.integers(2, 4)), 2))))
     return _draw(lines, generator)
 
 

@@ -96,8 +96,10 @@ def errors(probabilities: Probabilities, labels: Labels) -> CalibrationErrors:
     return CalibrationErrors(
         negative_log_likelihood=float(-np.mean(np.log(np.maximum(own, 1e-37)))),
         brier=float(np.mean(np.sum(probabilities**2, axis=1) - 2 * own + 1)),
-        expected_calibration_error=_error(reliability(probabilities, labels)),
-        adaptive_calibration_error=_error(reliability(probabilities, labels, adaptive=True)),
+        expected_calibration_error=expected_error(reliability(probabilities, labels)),
+        adaptive_calibration_error=expected_error(
+            reliability(probabilities, labels, adaptive=True)
+        ),
     )
 
 
@@ -112,8 +114,24 @@ def reliability(
         adaptive: Bins of equally many images, instead of equal width.
         bins: How many; those without an image are left out.
     """
-    confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
+    return reliability_of(probabilities.max(axis=1), right, adaptive, bins)
+
+
+def reliability_of(
+    confidence: npt.NDArray[np.floating[Any]],
+    right: npt.NDArray[np.bool_],
+    adaptive: bool = False,
+    bins: int = BINS,
+) -> list[Bin]:
+    """Sort answers into bins, as `reliability` does.
+
+    Args:
+        confidence: How sure each answer is, shape (n,), in [0, 1].
+        right: Whether it is right, shape (n,).
+        adaptive: Bins of equally many answers, instead of equal width.
+        bins: How many; those without an answer are left out.
+    """
     order = np.argsort(confidence, kind="stable")
     if adaptive:
         parts = np.array_split(order, bins)
@@ -134,7 +152,8 @@ def reliability(
     ]
 
 
-def _error(bins: list[Bin]) -> float:
+def expected_error(bins: list[Bin]) -> float:
+    """Return the mean distance between confidence and accuracy, weighted by answers."""
     size = sum(part.size for part in bins)
     return sum(part.size * abs(part.accuracy - part.confidence) for part in bins) / size
 

@@ -65,6 +65,29 @@ def augmentation_figure(
     return figure
 
 
+def lines_figure(
+    images: npt.NDArray[np.uint8], texts: Sequence[str], title: str, note: str | None
+) -> Figure:
+    """Draw lines, four a row, each above what stands in it.
+
+    Args:
+        images: Shape (n, 32, width).
+        texts: Their truth; ``""`` is shown as "nothing".
+        title: The figure's title.
+        note: What must be said about the data, or ``None``.
+    """
+    rows = -(-len(images) // 4)
+    figure = Figure(figsize=(11, 0.95 * rows + 0.8), layout="constrained")
+    for axes in figure.subplots(rows, 4, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, image, text in zip(figure.axes, images, texts, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(text or "nothing", fontsize=9, pad=2)
+    figure.suptitle(title)
+    _add_note(figure, note)
+    return figure
+
+
 def history_figure(
     training: Sequence[float],
     validation: Sequence[float],

@@ -34,18 +34,18 @@ class Scores:
         loss: Mean binary cross-entropy, in nats, over images and classes.
         accuracy: Share of images, 0 to 1, whose most probable class is right.
         interval: The accuracy's 95 % interval, low and high.
-        probabilities: Of the classes, for each image: float32, shape (n, 10).
+        answers: What the network gave for each image: probabilities, float32, shape (n, 10).
     """
 
     loss: float
     accuracy: float
     interval: tuple[float, float]
-    probabilities: Floats
+    answers: Floats
 
     @property
     def size(self) -> int:
         """How many images were scored."""
-        return len(self.probabilities)
+        return len(self.answers)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def score(model: keras.Model, split: Split) -> Scores:
         loss=float(np.mean(keras.ops.convert_to_numpy(losses))),
         accuracy=correct / len(split),
         interval=wilson_interval(correct, len(split)),
-        probabilities=probabilities,
+        answers=probabilities,
     )
 
 
@@ -99,7 +99,7 @@ def evaluate(
         seed: Decides random assignment and corruptions.
         tell: Is told what is being done, for a person who waits.
     """
-    probabilities, labels = scores.probabilities, dataset.test_labels
+    probabilities, labels = scores.answers, dataset.test_labels
     seconds: dict[str, float] = {}
     metrics: Metrics = {
         "test_size": scores.size,

@@ -17,65 +17,54 @@ from mnist_classifier.learn.evaluation.metrics import Evaluation, Metrics
 
 
 @dataclass(frozen=True)
-class Drawings:
-    """A report's figures, as SVG elements."""
+class RunFacts:
+    """What a report tells of a run besides what was measured.
 
-    loss: str
-    accuracy: str
-    confusion: str
-    reliability: str
-    coverage: str
+    Attributes:
+        name: The run's name.
+        config: ``config.json``.
+        metrics: ``metrics.json``; every number in the report is one of its.
+        history: ``history.csv``.
+        source: Where the test images came from.
+        command: What makes the run again.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    metrics: Metrics
+    history: Mapping[str, list[float]]
+    source: str
+    command: str
 
 
-def draw(
-    evaluation: Evaluation, history: Mapping[str, list[float]], best_epoch: int | None
-) -> Drawings:
-    """Draw the report's figures."""
+def draw(evaluation: Evaluation) -> dict[str, str]:
+    """Draw the figures of what was measured, as SVG elements by name."""
     metrics, predictions = evaluation.metrics, evaluation.predictions
     logits = calibration.logits_of(predictions.probabilities)
     plain = calibration.softmax(logits)
     scaled = calibration.softmax(logits, metrics["calibration"]["temperature"])
-    curves = {}
-    for quantity in ("loss", "accuracy"):
-        training, validation = history.get(quantity, []), history.get(f"val_{quantity}", [])
-        figure = figures.history_figure(training, validation, quantity, "", None, best_epoch)
-        figure.set_size_inches(4.8, 3.8)  # two side by side
-        curves[quantity] = figures.svg(figure)
-    return Drawings(
-        curves["loss"],
-        curves["accuracy"],
-        figures.svg(figures.confusion_figure(np.array(metrics["confusion"]))),
-        figures.svg(
+    return {
+        "confusion": figures.svg(figures.confusion_figure(np.array(metrics["confusion"]))),
+        "reliability": figures.svg(
             figures.reliability_figure(
                 calibration.reliability(plain, predictions.labels),
                 calibration.reliability(scaled, predictions.labels),
             )
         ),
-        figures.svg(figures.coverage_figure(*calibration.coverage(scaled, predictions.labels))),
-    )
+        "coverage": figures.svg(
+            figures.coverage_figure(*calibration.coverage(scaled, predictions.labels))
+        ),
+    }
 
 
-def render(
-    run: str,
-    config: Mapping[str, Any],
-    metrics: Metrics,
-    drawings: Drawings,
-    images: Images,
-    corrupted: Images,
-    source: str,
-    command: str,
-) -> str:
-    """Return the report as one HTML page.
+def render(template: str, run: RunFacts, drawings: Mapping[str, str], **shown: Any) -> str:
+    """Return a report as one HTML page.
 
     Args:
-        run: The run's name.
-        config: ``config.json``.
-        metrics: ``metrics.json``; every number in the report is one of its.
-        drawings: From `draw`.
-        images: All test images, uint8 (n, 28, 28).
-        corrupted: The first of them under each corruption, uint8 (15, 28, 28).
-        source: Where the test images came from.
-        command: What makes the run again.
+        template: The page's file.
+        run: What it tells of the run.
+        drawings: SVG elements by name; loss and accuracy over the epochs are added.
+        shown: What else the template names.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mnist_classifier.learn.evaluation", "templates"),
@@ -87,20 +76,26 @@ def render(
     environment.filters["percent"] = lambda share, digits=2: f"{100 * share:.{digits}f} %"
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.filters["picture"] = picture
-    return environment.get_template("report.html").render(
+    curves = {}
+    for quantity in ("loss", "accuracy"):
+        training, validation = run.history.get(quantity, []), run.history.get(f"val_{quantity}", [])
+        best = run.metrics.get("best_epoch")
+        figure = figures.history_figure(training, validation, quantity, "", None, best)
+        figure.set_size_inches(4.8, 3.8)  # two side by side
+        curves[quantity] = figures.svg(figure)
+    return environment.get_template(template).render(
         ranked=lambda row: sorted(((p, i) for i, p in enumerate(row)), reverse=True)[:3],
-        run=run,
-        config=config,
-        metrics=metrics,
-        drawings=drawings,
-        images=images,
-        corrupted=corrupted,
-        source=source,
-        command=command,
+        run=run.name,
+        config=run.config,
+        metrics=run.metrics,
+        drawings={**curves, **drawings},
+        source=run.source,
+        command=run.command,
+        **shown,
     )
 
 
 def picture(image: Images) -> str:
-    """Return an image, uint8 (28, 28), as the address of a PNG that holds itself, ink dark."""
+    """Return an image, uint8, ink light, as the address of a PNG that holds itself, ink dark."""
     _, content = cv2.imencode(".png", 255 - image)
     return "data:image/png;base64," + base64.b64encode(content.tobytes()).decode()

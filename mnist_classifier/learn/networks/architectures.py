@@ -17,6 +17,7 @@ from mnist_classifier.learn.networks.layers import (
     RotationTTA,
     softmax_with_reject,
 )
+from mnist_classifier.normalisation import LINE_HEIGHT
 
 Architecture: TypeAlias = Callable[..., list[keras.layers.Layer]]
 """Makes the layers for a number of pixels and of classes, 784 and 10 unless said otherwise."""
@@ -33,7 +34,7 @@ def dnn_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]
 
 
 def convolution(
-    filters: int, size: int = 3, strides: int = 1, padding: str = "valid"
+    filters: int, size: int | tuple[int, int] = 3, strides: int = 1, padding: str = "valid"
 ) -> list[keras.layers.Layer]:
     """Return a convolution, its normalisation over the batch, and relu."""
     return [
@@ -209,3 +210,39 @@ def reader_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Lay
         layers.Dense(classes),
         layers.Activation(softmax_with_reject),
     ]
+
+
+def line_network(characters: int) -> keras.Model:
+    """Return the network that reads lines: convolutions only, so that a line may have any width.
+
+    Connectionist temporal classification (Graves and others, 2006) learns from its answers without
+    knowing where in a line each character stands.
+
+    Args:
+        characters: How many kinds of characters there are.
+
+    Returns:
+        A network from ``(n, 32, width, 1)``, width a multiple of 4, 0 paper to 1 ink, to logits
+        ``(n, width / 4, 1 + characters)``, the first of them for "no character"; 646,152 weights
+        for 15.
+    """
+    image = layers.Input((LINE_HEIGHT, None, 1))
+    x = _after(image, convolution(24, 5, strides=2, padding="same"))  # 16 rows
+    x = _after(x, convolution(48, strides=2, padding="same"))  # 8 rows, a column for 4 pixels
+    for filters in (80, 128):
+        x = _after(x, convolution(filters, padding="same"))
+        x = layers.Add()([x, _after(x, convolution(filters, padding="same"))])
+        x = layers.MaxPooling2D((2, 1))(x)  # 4 rows, then 2
+    x = _after(x, convolution(160, (2, 1)))  # 1 row
+    for _ in range(2):
+        x = layers.Add()([x, _after(x, convolution(160, (1, 5), padding="same"))])
+    x = layers.Dropout(0.1)(x)
+    x = layers.Conv2D(1 + characters, 1)(x)
+    return keras.Model(image, layers.Reshape((-1, 1 + characters))(x))
+
+
+def _after(x: keras.KerasTensor, further: list[keras.layers.Layer]) -> keras.KerasTensor:
+    """Return what further layers make of a tensor."""
+    for layer in further:
+        x = layer(x)
+    return x

@@ -11,6 +11,7 @@ from keras import layers
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.networks.layers import MeanOverTTA, RotationTTA
 
+_WIDTH = 128
 _COUNTED = (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
@@ -29,14 +30,17 @@ def predict(model: keras.Model, x: Floats, batch_size: int = 2000) -> Floats:
 
 
 def shape(model: keras.Model) -> str:
-    """Return the widths of a network's layers as ``784 → 512 → 10``; of several, the first's."""
+    """Return the widths of a network's layers as ``784 → 512 → 10``; of several, the first's.
+
+    Where an input may have any width, its height stands first.
+    """
     networks = [layer for layer in model.layers if isinstance(layer, keras.Model)] or [model]
     widths = [
         layer.units if hasattr(layer, "units") else layer.filters
         for layer in networks[0].layers
         if hasattr(layer, "units") or hasattr(layer, "filters")
     ]
-    text = " → ".join(map(str, [math.prod(model.input_shape[1:]), *widths]))
+    text = " → ".join(map(str, [math.prod(side or 1 for side in model.input_shape[1:]), *widths]))
     return f"{len(networks)} times {text}" if len(networks) > 1 else text
 
 
@@ -44,11 +48,15 @@ def multiply_adds(model: keras.Model) -> int:
     """Count the multiplications, each with its addition, that one image takes.
 
     Those of dense layers and convolutions count; additions alone, activations, normalisation
-    and pooling do not, as is usual. With test-time augmentation, each view counts.
+    and pooling do not, as is usual. With test-time augmentation, each view counts. Where an image
+    may have any width, it is one of 128 pixels.
 
     Raises:
         TypeError: A layer multiplies by a matrix in a way that is not known here.
     """
+    if None in model.input_shape[1:]:
+        fixed = [side or _WIDTH for side in model.input_shape[1:]]
+        model = keras.models.clone_model(model, input_tensors=keras.Input(fixed))
     total, views = 0, 1
     for layer in model.layers:
         if isinstance(layer, RotationTTA):

@@ -14,6 +14,7 @@ import keras
 
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn.networks import layers, losses
+from mnist_classifier.normalisation import LINE_HEIGHT
 
 # What files name that were saved before our layers and losses had the names they have now.
 _EARLIER_NAMES = {
@@ -76,13 +77,24 @@ def _check_sizes(path: Path) -> None:
         raise ValueError(f"a {type(model).__name__}, no network")
     if 4 * model.count_params() > unpacked:
         raise ValueError(f"{model.count_params():,} weights in {unpacked:,} bytes")
-    if math.prod(model.input_shape[1:]) != 784 or model.output_shape[1:] != (10,):
+    if not _reads_digits(model) and not _reads_lines(model):
         raise ValueError(f"it maps {model.input_shape} to {model.output_shape}, not 784 to 10")
     for layer in _all_layers(model):
         values = math.prod(side or 1 for side in layer.output.shape)
         if values > MOST_VALUES:
             raise ValueError(f"{layer.name} gives {values:,} values an image")
     _check_arrays(weights, unpacked)
+
+
+def _reads_digits(model: keras.Model) -> bool:
+    sides = model.input_shape[1:]
+    return None not in sides and math.prod(sides) == 784 and model.output_shape[1:] == (10,)
+
+
+def _reads_lines(model: keras.Model) -> bool:
+    """Return whether a network maps lines of any width to columns."""
+    columns = model.output_shape[1:]
+    return model.input_shape[1:] == (LINE_HEIGHT, None, 1) and len(columns) == 2
 
 
 def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -50,3 +50,26 @@ def accuracy_with_reject(targets: Any, probabilities: Any) -> Any:
     refused = ops.sum(probabilities, axis=1) < 0.5
     is_digit = ops.sum(targets, axis=1) > 0.5
     return ops.cast(ops.where(is_digit, labelled, refused), "float32")
+
+
+@keras.saving.register_keras_serializable("mnist_classifier")
+def lines_read_exactly(targets: Any, logits: Any) -> Any:
+    """Return which lines are read without a mistake, each column by its likeliest character.
+
+    Args:
+        targets: Shape ``(n, characters)``, integers: 1 and up for characters, 0 after the last.
+        logits: Shape ``(n, columns, 1 + kinds)``, the first for "no character".
+
+    Returns:
+        Shape ``(n,)``, 1.0 or 0.0.
+    """
+    targets = ops.cast(targets, "int32")
+    best = ops.cast(ops.argmax(logits, axis=-1), "int32")
+    before = ops.pad(best[:, :-1], ((0, 0), (1, 0)))
+    kept = ops.logical_and(best > 0, best != before)
+    place = ops.clip(ops.cumsum(ops.cast(kept, "int32"), axis=1) - 1, 0, targets.shape[1] - 1)
+    wanted = ops.take_along_axis(targets, place, axis=1)
+    same = ops.all(ops.logical_or(ops.logical_not(kept), best == wanted), axis=1)
+    count = ops.sum(ops.cast(kept, "int32"), axis=1)
+    length = ops.sum(ops.cast(targets > 0, "int32"), axis=1)
+    return ops.cast(ops.logical_and(same, count == length), "float32")

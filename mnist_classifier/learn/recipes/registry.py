@@ -22,11 +22,13 @@ class Entry:
         summary: What it is, in a few words.
         module: The module of this package that it is in.
         constant: Its name there.
+        task: What its network learns to do: ``"digits"`` or ``"lines"``.
     """
 
     summary: str
     module: str
     constant: str
+    task: str = "digits"
 
 
 RECIPES = {
@@ -42,6 +44,9 @@ RECIPES = {
     "ensemble": Entry("five networks like cnn-best, averaged", "ensemble", "ENSEMBLE"),
     "reader": Entry(
         "what mnist read ships: any handwriting, refuses what is no digit", "reader", "READER"
+    ),
+    "lines": Entry(
+        "what mnist read ships for numbers: reads whole lines", "lines", "LINES", "lines"
     ),
 }
 

@@ -18,7 +18,8 @@ def keep_freed() -> bool:
     A training step asks for megabytes and frees them, hundreds of times a second. glibc gives them
     back to the system, which clears every page of 4 KB before it comes again: with more weights,
     and where pages are slow to be had, that takes longer than the step's arithmetic. No number in
-    a training depends on it.
+    a training depends on it. To be called before the network is built: on memory that TensorFlow's
+    threads had before, it works only in part.
 
     Returns:
         Whether it does: other C libraries than glibc are left as they are.

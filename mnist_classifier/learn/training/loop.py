@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,7 +14,13 @@ from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.training import allocator
 from mnist_classifier.learn.training.batches import Order, ahead, in_batches
 from mnist_classifier.learn.training.checkpoints import Arrays, Checkpoint, Checkpoints
-from mnist_classifier.learn.training.stages import QUANTITIES, History, Plan, Training
+from mnist_classifier.learn.training.stages import (
+    QUANTITIES,
+    History,
+    Plan,
+    Training,
+    likeliest_class_right,
+)
 
 _STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")  # what early stopping remembers
 
@@ -122,7 +129,7 @@ class _Loop:
             callbacks=[callback],
         )
         logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
-        logs |= judge(self._model, *self._plan.validation)
+        logs |= judge(self._model, *self._plan.validation, self._plan.right)
         self._stopping.on_epoch_end(epoch, logs)
         best = self._plan.patience is not None
         self._kept = self._stopping.best_weights if best else self._model.get_weights()
@@ -177,19 +184,25 @@ class _Loop:
         )
 
 
-def judge(model: keras.Model, x: Floats, y: Floats) -> dict[str, float]:
-    """Return ``val_loss`` and ``val_accuracy``: the share of images whose likeliest class is right.
+def judge(
+    model: keras.Model,
+    x: Floats,
+    y: Floats,
+    is_right: Callable[[Floats, Floats], Any] = likeliest_class_right,
+) -> dict[str, float]:
+    """Return ``val_loss`` and ``val_accuracy``: the share of answers that are right.
 
     Keras's own evaluation would first trace a function for it, which takes longer.
 
     Args:
         model: A compiled network.
-        x: Images, shape ``(n, pixels)``.
-        y: One-hot targets, shape ``(n, classes)``.
+        x: Images, shape ``(n, …)``.
+        y: Targets, shape ``(n, …)``, such as one-hot labels.
+        is_right: As a plan's ``right``.
     """
     answers = predict(model, x)
     loss = model.compute_loss(x, y, answers, training=False)
-    right = answers.argmax(axis=1) == y.argmax(axis=1)
+    right = keras.ops.convert_to_numpy(is_right(y, answers))
     return {
         "val_loss": float(keras.ops.convert_to_numpy(loss)),
         "val_accuracy": float(right.mean()),
@@ -203,7 +216,7 @@ def _make_variables(model: keras.Model, x: Floats, y: Floats) -> None:
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    model.compute_metrics(x[:1], y[:1], y[:1])
+    model.compute_metrics(x[:1], y[:1], predict(model, x[:1]))
     model.reset_metrics()
 
 

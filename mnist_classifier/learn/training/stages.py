@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 
@@ -13,6 +13,11 @@ from mnist_classifier.learn.training.batches import Order
 
 History: TypeAlias = dict[str, list[float]]
 QUANTITIES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def likeliest_class_right(targets: Floats, answers: Floats) -> Any:
+    """Return which images' likeliest class is that of their one-hot targets; shape ``(n,)``."""
+    return answers.argmax(axis=1) == targets.argmax(axis=1)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Plan:
         patience: Epochs without a lower validation loss after which training stops, the best
             epoch's weights restored; ``None`` trains to the end and keeps the last ones.
         rate: The learning rate of an epoch, counted from 0; ``None`` leaves it to the optimizer.
+        right: Takes targets and answers; returns which answers are right, shape ``(n,)``.
     """
 
     images: Callable[[int, int], tuple[Floats, Floats, Order]]
@@ -38,6 +44,7 @@ class Plan:
     batch_size: int
     patience: int | None = None
     rate: Callable[[int], float] | None = None
+    right: Callable[[Floats, Floats], Any] = likeliest_class_right
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,20 @@ export function showMessage(message, hint = "") {
 }
 
 /** Show a reading; `choose(i)` is called when the card of digit i is pressed. */
-export function showReading({ text, digits, refused }, chosen, choose) {
+export function showReading({ text, digits, refused, confidence, lines }, chosen, choose) {
   if (refused) {
     showMessage("Not read", `${refused[0].toUpperCase()}${refused.slice(1)}.`);
     return;
   }
-  const least = Math.min(...digits.map(({ confidence }) => confidence));
-  const bound = digits.length === 1 || /^[<>]/.test(percent(least)) ? "" : "at least ";
-  const sure = `${bound}${percent(least)} sure${digits.length > 1 ? " of each digit" : ""}`;
-  show(text, text.length > 9 ? "long" : "", sure);
+  show(text, text.length > 9 ? "long" : "", `${percent(confidence)} sure${others(lines)}`);
   byId("digits").className = digits.length > 4 ? "many" : "";
   byId("digits").replaceChildren(...digits.map((digit, i) => card(digit, i === chosen, () => choose(i))));
+}
+
+/** Say what else a single line may be. */
+function others(lines) {
+  const likely = lines.length === 1 ? lines[0].alternatives.filter(({ probability }) => probability >= 0.005) : [];
+  return likely.length ? `, or ${likely.map(({ text, probability }) => `${text || "nothing"} ${percent(probability)}`).join(", ")}` : "";
 }
 
 function card({ label, confidence, probabilities, image }, chosen, choose) {

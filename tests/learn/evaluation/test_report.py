@@ -39,16 +39,13 @@ def page(judged, sample, run="a run", config=CONFIG, history=HISTORY, **metrics)
     told = {"dataset": "sample", "note": None, "interrupted": False, "best_epoch": 2, "epochs": 2}
     told |= {"validation_size": 400, "test_sha256": ["c", "d"], **judged.metrics, **metrics}
     told = json.loads(json.dumps(told))
-    drawings = report.draw(judged, history, told["best_epoch"])
+    facts = report.RunFacts(run, config, told, history, "the package", "mnist train")
     return report.render(
-        run,
-        config,
-        told,
-        drawings,
-        sample.test_images,
-        judged.corrupted,
-        "the package",
-        "mnist train",
+        "report.html",
+        facts,
+        report.draw(judged),
+        images=sample.test_images,
+        corrupted=judged.corrupted,
     )
 
 

@@ -17,7 +17,7 @@ from mnist_classifier.errors import MnistError, RunError
 from mnist_classifier.learn.evaluate import evaluate_run
 from mnist_classifier.learn.evaluation import metrics, report
 from mnist_classifier.learn.evaluation.comparison import common_predictions
-from mnist_classifier.learn.export import export_run
+from mnist_classifier.learn.export.run import export_run
 from mnist_classifier.learn.runs.run import Run
 from mnist_classifier.learn.runs.settings import Settings
 from tests.learn.conftest import SILENT

@@ -25,7 +25,7 @@ from mnist_classifier.learn.runs.settings import (
         ({"seed": 2**32}, "seed 4,294,967,296"),
         (
             {"recipe": "cake"},
-            "unknown recipe 'cake'; expected one of dnn, .*reader: mnist recipes tells",
+            "unknown recipe 'cake'; expected one of dnn, .*lines: mnist recipes tells",
         ),
     ],
 )

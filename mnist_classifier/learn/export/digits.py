@@ -1,38 +1,26 @@
-"""Keras → ONNX with a model card inside, and the proof that both say the same."""
+"""Networks of digits → ONNX: calibrated, with a card, and the proof that both say the same."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
-import json
-import logging
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import onnx
 
-from mnist_classifier.errors import ModelError, OutputError
+from mnist_classifier.errors import ModelError
 from mnist_classifier.learn.arrays import Floats, Labels
 from mnist_classifier.learn.data.augmentation import deform
 from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Splits
 from mnist_classifier.learn.evaluation.calibration import fit_temperature, softmax
 from mnist_classifier.learn.evaluation.metrics import confusions
+from mnist_classifier.learn.export import onnx_file
 from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.networks.layers import softmax_with_reject
-from mnist_classifier.learn.runs.images import load_again, split_again
-from mnist_classifier.learn.runs.run import Run
 
-CARD_KEY = "mnist_classifier.card"
 BATCH_SIZES = (1, 7, 1000)
-TOLERANCE = 1e-5
 SHOWN_MISTAKES = 24
 """The most mistakes that a card lists."""
 REFUSED_SHARE = 0.001
@@ -168,55 +156,7 @@ def to_onnx(network: keras.Model, card: Mapping[str, Any]) -> bytes:
     Returns:
         The file: input ``images`` float32 ``(n, 28, 28)``, output ``logits`` float32 ``(n, 10)``.
     """
-    with tempfile.TemporaryDirectory() as folder, _silence():
-        path = Path(folder) / "network.onnx"
-        predict(network, np.zeros((1, SIDE, SIDE), np.float32))  # Keras asks for one call
-        network.export(path, format="onnx", verbose=False)
-        model = onnx.load(path)
-    graph = model.graph
-    renamed = {graph.input[0].name: "images", graph.output[0].name: "logits"}
-    for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = [renamed.get(name, name) for name in names]
-    for value in (graph.input[0], graph.output[0]):
-        value.name = renamed[value.name]
-        value.type.tensor_type.shape.dim[0].dim_param = "n"
-    _fix_reshapes(model)
-    metadata = model.metadata_props.add()
-    metadata.key, metadata.value = CARD_KEY, json.dumps(card, ensure_ascii=False)
-    model.producer_name, model.doc_string = "mnist-classifier", ""
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
-
-
-def _fix_reshapes(model: onnx.ModelProto) -> None:
-    """Give each reshape before a matrix product its shape as a constant.
-
-    The converter has it computed at run time, which takes a sixth of one image's time; what
-    computed it is dropped.
-    """
-    weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
-    rows = {
-        node.input[0]: weights[node.input[1]][0]
-        for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights
-    }
-    for node in model.graph.node:
-        if node.op_type == "Reshape" and node.output[0] in rows:
-            name = f"{node.output[0]}/shape"
-            shape = np.array([-1, rows[node.output[0]]], np.int64)
-            model.graph.initializer.append(onnx.numpy_helper.from_array(shape, name))
-            node.input[1] = name
-    while True:
-        used = {name for node in model.graph.node for name in node.input}
-        used |= {value.name for value in model.graph.output}
-        unused = [node for node in model.graph.node if not used & set(node.output)]
-        if not unused:
-            break
-        for node in unused:
-            model.graph.node.remove(node)
-    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
-        model.graph.initializer.remove(tensor)
+    return onnx_file.to_onnx(network, card, np.zeros((1, SIDE, SIDE), np.float32))
 
 
 def largest_difference(network: keras.Model, content: bytes, images: Floats) -> float:
@@ -227,123 +167,30 @@ def largest_difference(network: keras.Model, content: bytes, images: Floats) -> 
         content: From `to_onnx`.
         images: Shape ``(n, 28, 28)`` in [0, 1]; the first 1, 7 and 1000 are compared.
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
     for size in BATCH_SIZES:
         batch = np.resize(images, (size, SIDE, SIDE)).astype(np.float32)
-        theirs = np.asarray(session.run(["logits"], {"images": batch})[0])
         ours = keras.ops.convert_to_numpy(network(batch, training=False))
+        theirs = onnx_file.answer(content, batch)
         worst = max(worst, float(np.abs(softmax(ours) - softmax(theirs)).max()))
     return worst
 
 
-def prove_agreement(network: keras.Model, content: bytes, images: Floats) -> float:
-    """Return `largest_difference`, or fail if it is more than `TOLERANCE`.
+def export(
+    network: keras.Model,
+    knows_nondigits: bool,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    splits: Splits,
+) -> tuple[bytes, dict[str, Any], float]:
+    """Calibrate a network on validation images, and convert it.
+
+    Returns:
+        The file, its card, and how far its probabilities lie from Keras's.
 
     Raises:
-        ModelError: The ONNX file says something else than the Keras model.
+        ModelError: The file says something else than the Keras model.
     """
-    worst = largest_difference(network, content, images)
-    if not worst <= TOLERANCE:
-        raise ModelError(
-            f"Keras's and ONNX's probabilities differ by {worst:.2g}; expected at most "
-            f"{TOLERANCE:g}: nothing was written; this is a fault in the conversion"
-        )
-    return worst
-
-
-def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> Path:
-    """Write the ONNX file, and its card as JSON beside it; return the card's path.
-
-    Raises:
-        OutputError: They cannot be written.
-    """
-    card_path = path.with_suffix(".json")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        text = json.dumps({**card, "sha256": hashlib.sha256(content).hexdigest()}, indent=2)
-        card_path.write_text(text + "\n", "utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; expected a writable place: "
-            "name another with --output"
-        ) from error
-    return card_path
-
-
-def write_litert(path: Path, network: keras.Model) -> None:
-    """Write a LiteRT (TensorFlow Lite) file, as Keras makes it.
-
-    Raises:
-        ModelError: This Keras cannot.
-        OutputError: The file cannot be written.
-    """
-    try:
-        with _silence():
-            network.export(path, format="litert", verbose=False)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; expected a writable place: "
-            "name another with --output"
-        ) from error
-    except (ImportError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"this Keras ({keras.__version__}) cannot export LiteRT: {reason}; "
-            "expected one that can: export ONNX instead"
-        ) from error
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the converters' chatter from the screen; errors are exceptions and pass."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the converters use of NumPy
-            yield
-    finally:
-        logging.disable(before)
-
-
-@dataclass(frozen=True)
-class Export:
-    """What `export_run` wrote."""
-
-    path: Path
-    difference: float | None
-    """The largest difference between Keras's and ONNX's probabilities; None for LiteRT."""
-
-
-def export_run(
-    folder: Path, output: Path | None = None, form: str = "onnx", data_dir: Path | None = None
-) -> Export:
-    """Export a run's network, calibrated on the run's own validation images.
-
-    Args:
-        folder: A run folder.
-        output: The file to write; ``digits.onnx`` or ``digits.tflite`` in the run when left out.
-        form: ``"onnx"`` or ``"litert"``.
-        data_dir: Where the run's data set lies; where the run found it when left out.
-
-    Raises:
-        RunError: The run folder is incomplete or damaged.
-        DataError: The run's images cannot be had again.
-        ModelError: The network is not one that reads digits, or cannot be converted.
-        OutputError: The file cannot be written.
-    """
-    run = Run(folder)
-    config, metrics = run.load_json("config.json", "seed"), run.load_json("metrics.json")
-    network, knows_nondigits = logits_network(run.load_model())
-    if form == "litert":
-        path = output or folder / "digits.tflite"
-        write_litert(path, network)
-        return Export(path, None)
-    splits = split_again(config, load_again(config, data_dir))
     images = splits.validation.x.reshape(-1, SIDE, SIDE)
     deformed = deform(images, np.random.default_rng(int(config["seed"])))
     point = calibrate(
@@ -354,10 +201,7 @@ def export_run(
     )
     card = _card(network, config, metrics, splits, point)
     content = to_onnx(network, card)
-    difference = prove_agreement(network, content, images)
-    path = output or folder / "digits.onnx"
-    write_model(path, content, card)
-    return Export(path, difference)
+    return content, card, onnx_file.prove(largest_difference(network, content, images))
 
 
 def _card(

@@ -1,0 +1,169 @@
+"""Keras → ONNX with a model card inside, or LiteRT; written to files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+
+from mnist_classifier.errors import ModelError, OutputError
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.networks.inspection import predict
+
+CARD_KEY = "mnist_classifier.card"
+TOLERANCE = 1e-5
+"""How far Keras's and ONNX's probabilities may lie apart."""
+
+
+def to_onnx(
+    network: keras.Model, card: Mapping[str, Any], example: Floats, name: str = "images"
+) -> bytes:
+    """Convert a network that gives logits into an ONNX file that carries its card.
+
+    Args:
+        network: Gives logits, not probabilities.
+        card: What JSON can hold.
+        example: What the network takes, one of them.
+        name: What the file calls its input.
+
+    Returns:
+        The file: its input takes any number of examples, and its output is called ``logits``.
+    """
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        path = Path(folder) / "network.onnx"
+        predict(network, example)  # Keras asks for one call
+        network.export(path, format="onnx", verbose=False)
+        model = onnx.load(path)
+    graph = model.graph
+    renamed = {graph.input[0].name: name, graph.output[0].name: "logits"}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [renamed.get(one, one) for one in names]
+    for value in (graph.input[0], graph.output[0]):
+        value.name = renamed[value.name]
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    _fix_reshapes(model)
+    metadata = model.metadata_props.add()
+    metadata.key, metadata.value = CARD_KEY, json.dumps(card, ensure_ascii=False)
+    model.producer_name, model.doc_string = "mnist-classifier", ""
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def prove(difference: float) -> float:
+    """Return how far Keras's and ONNX's probabilities lie apart, or fail if it is too far.
+
+    Raises:
+        ModelError: The ONNX file says something else than the Keras model.
+    """
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"Keras's and ONNX's probabilities differ by {difference:.2g}; expected at most "
+            f"{TOLERANCE:g}: nothing was written; this is a fault in the conversion"
+        )
+    return difference
+
+
+def answer(content: bytes, inputs: Floats, name: str = "images") -> Floats:
+    """Return the logits that an ONNX file gives."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["logits"], {name: inputs})[0])
+
+
+def _fix_reshapes(model: onnx.ModelProto) -> None:
+    """Give each reshape before a matrix product its shape as a constant.
+
+    The converter has it computed at run time, which takes a sixth of one image's time; what
+    computed it is dropped.
+    """
+    weights = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    rows = {
+        node.input[0]: weights[node.input[1]][0]
+        for node in model.graph.node
+        if node.op_type == "MatMul" and node.input[1] in weights
+    }
+    for node in model.graph.node:
+        if node.op_type == "Reshape" and node.output[0] in rows:
+            name = f"{node.output[0]}/shape"
+            shape = np.array([-1, rows[node.output[0]]], np.int64)
+            model.graph.initializer.append(onnx.numpy_helper.from_array(shape, name))
+            node.input[1] = name
+    while True:
+        used = {name for node in model.graph.node for name in node.input}
+        used |= {value.name for value in model.graph.output}
+        unused = [node for node in model.graph.node if not used & set(node.output)]
+        if not unused:
+            break
+        for node in unused:
+            model.graph.node.remove(node)
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in used]:
+        model.graph.initializer.remove(tensor)
+
+
+def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> Path:
+    """Write the ONNX file, and its card as JSON beside it; return the card's path.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    card_path = path.with_suffix(".json")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        text = json.dumps({**card, "sha256": hashlib.sha256(content).hexdigest()}, indent=2)
+        card_path.write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; expected a writable place: "
+            "name another with --output"
+        ) from error
+    return card_path
+
+
+def write_litert(path: Path, network: keras.Model) -> None:
+    """Write a LiteRT (TensorFlow Lite) file, as Keras makes it.
+
+    Raises:
+        ModelError: This Keras cannot.
+        OutputError: The file cannot be written.
+    """
+    try:
+        with _silence():
+            network.export(path, format="litert", verbose=False)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; expected a writable place: "
+            "name another with --output"
+        ) from error
+    except (ImportError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"this Keras ({keras.__version__}) cannot export LiteRT: {reason}; "
+            "expected one that can: export ONNX instead"
+        ) from error
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the converters' chatter from the screen; errors are exceptions and pass."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the converters use of NumPy
+            yield
+    finally:
+        logging.disable(before)

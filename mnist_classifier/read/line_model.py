@@ -1,0 +1,112 @@
+"""The model of lines: an ONNX network and its card in one file; reads strips of any width."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.ctc import Doubles, column_probabilities
+from mnist_classifier.errors import ModelError
+from mnist_classifier.normalisation import LINE_HEIGHT, normalise_lines
+from mnist_classifier.read.network_file import NetworkFile, temperature_of
+
+Greys = npt.NDArray[np.uint8]
+"""Greys, shape ``(32, width)``."""
+
+COLUMN = 4
+"""Pixels of a strip to one column of answers."""
+
+_EXPECTED = (
+    "expected an ONNX file made by  mnist export  of the recipe lines: input lines float32 "
+    "(n, 32, width, 1), output logits float32 (n, columns, 1 + characters)"
+)
+_MOST_CHARACTERS = 100
+
+
+class LineModel:
+    """A network that reads strips of pictures; safe to use from several threads."""
+
+    def __init__(self, path: str | Path | None = None, threads: int | None = None) -> None:
+        """Load a model.
+
+        Args:
+            path: A file made by ``mnist export``; the shipped model when left out.
+            threads: Threads for several strips; as many as processors when left out.
+
+        Raises:
+            ModelError: The file is missing, damaged, or another network.
+        """
+        file = NetworkFile(path, "lines.onnx", _EXPECTED)
+        self._name = file.name
+        self._threads = threads or os.cpu_count() or 1
+        # A strip runs on one thread, and strips side by side: none waits for another.
+        self._session = file.session(1)
+        self.card = file.card(self._session)
+        self.temperature = temperature_of(self.card, file.name, _EXPECTED)
+        self.alphabet = self._alphabet()
+        self._check_shapes()
+
+    def columns(self, strips: Sequence[Greys]) -> list[Doubles]:
+        """Return the probabilities of each strip's columns.
+
+        Args:
+            strips: Greys of any contrast, shape ``(32, width)``; the width a multiple of 4.
+
+        Returns:
+            For each strip, shape ``(width / 4, 1 + characters)``; rows sum to 1. First stands "no
+            character", then the alphabet.
+        """
+        if len(strips) < 2 or self._threads == 1:
+            return [self._read(strip) for strip in strips]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(self._read, strips))
+
+    def _read(self, strip: Greys) -> Doubles:
+        lines = normalise_lines(strip[None])[..., None]
+        try:
+            logits = self._session.run(["logits"], {"lines": lines})[0]
+        except Exception as error:  # its own exceptions share no base but this
+            raise ModelError(
+                f"{self._name}: ONNX Runtime cannot run it on a strip of {strip.shape[1]} pixels; "
+                f"{_EXPECTED}"
+            ) from error
+        if logits.shape != (1, strip.shape[1] // COLUMN, 1 + len(self.alphabet)):
+            raise ModelError(f"{self._name}: gave logits of shape {logits.shape}; {_EXPECTED}")
+        return column_probabilities(logits[0], self.temperature)
+
+    def _alphabet(self) -> str:
+        alphabet = self.card.get("alphabet")
+        if (
+            not isinstance(alphabet, str)
+            or not set("0123456789") <= set(alphabet)
+            or len(set(alphabet)) != len(alphabet)
+            or len(alphabet) > _MOST_CHARACTERS
+        ):
+            raise ModelError(
+                f"{self._name}: its card's alphabet is {str(alphabet)[:80]!r}; expected the ten "
+                "digits and maybe more characters, each once: export it again"
+            )
+        return alphabet
+
+    def _check_shapes(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        fits = [(v.name, v.type, v.shape[1], v.shape[3:]) for v in inputs if len(v.shape) == 4] == [
+            ("lines", "tensor(float)", LINE_HEIGHT, [1])
+        ] and [(v.name, v.type, v.shape[2:]) for v in outputs if len(v.shape) == 3] == [
+            ("logits", "tensor(float)", [1 + len(self.alphabet)])
+        ]
+        if not fits:
+            found = _described(inputs), _described(outputs)
+            raise ModelError(
+                f"{self._name}: another network: input {found[0]}, output {found[1]}; {_EXPECTED}"
+            )
+
+
+def _described(values: list[Any]) -> str:
+    return " and ".join(f"{v.name} {v.type} {v.shape}" for v in values)

@@ -1,0 +1,232 @@
+"""Lines of numbers in a picture: strips are read, and of those that overlap the surest is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from mnist_classifier.ctc import Doubles, likeliest_path, places, text_probability
+from mnist_classifier.normalisation import LINE_HEIGHT, FloatImage, ink_box, normalise_lines
+from mnist_classifier.read.decoding import Candidate, candidates, limited
+from mnist_classifier.read.line_model import COLUMN, LineModel
+from mnist_classifier.read.pattern import Pattern
+from mnist_classifier.read.strips import Strip
+
+ALTERNATIVES = 3
+
+_LEAST = 0.02  # the surest line of a picture, less probable than this, is none
+# A further line, less probable than this or of another size, is none; a single digit is often an
+# edge or a rule.
+_FURTHER = 0.5
+_ONLY_LINE = 0.95
+_FURTHER_DIGIT = 0.95
+_OTHER_SIZE = 2.0
+_SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
+_INK = 0.4  # of a normalised strip
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a line.
+
+    Attributes:
+        text: The character.
+        probability: Of this character at this place, in [0, 1].
+        digits: Of the ten digits at this place, given that one of them is: shape ``(10,)``.
+        box: ``(x, y, width, height)`` in the picture, upright about the character.
+        ink: What the box holds, in [0, 1], 1 where the pen was: shape ``(height, width)``, in the
+            strip's pixels.
+    """
+
+    text: str
+    probability: float
+    digits: Doubles
+    box: tuple[float, float, float, float]
+    ink: FloatImage
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """A line of a picture, read.
+
+    Attributes:
+        candidates: The texts that it may be, the likeliest first.
+        characters: Of the likeliest, from the left.
+    """
+
+    candidates: tuple[Candidate, ...]
+    characters: tuple[Character, ...]
+
+
+@dataclass(frozen=True)
+class _ReadStrip:
+    """A strip, and what was read in it."""
+
+    strip: Strip
+    columns: Doubles
+    text: tuple[int, ...]  # indices into the columns, from 1
+    probability: float
+    centres: Doubles  # of the characters in the picture, shape (n, 2)
+    score: float
+
+
+class LineFinder:
+    """Reads all lines of a picture, given strips that may hold them.
+
+    Args:
+        model: The network.
+    """
+
+    def __init__(self, model: LineModel) -> None:
+        """Keep the network."""
+        self._model = model
+        self._digits = [model.alphabet.index(digit) + 1 for digit in "0123456789"]
+
+    def read(
+        self,
+        whole: Iterable[Strip],
+        further: Iterable[Strip],
+        pattern: Pattern | None = None,
+    ) -> list[FoundLine]:
+        """Read strips; return the lines, from the top.
+
+        Args:
+            whole: Strips that each hold the whole picture; a line that is surely read in one of
+                them leaves no room for others.
+            further: Other guesses of where lines are.
+            pattern: What each line's text must match; ``None``: anything.
+        """
+        read = self._read_all(whole, pattern)
+        if not any(one.probability >= _ONLY_LINE for one in read):
+            read += self._read_all(further, pattern)
+        kept: list[_ReadStrip] = []
+        for one in sorted(read, key=lambda one: -one.score):
+            if not kept or (
+                _is_further(one, kept[0]) and not any(_overlap(one, other) for other in kept)
+            ):
+                kept.append(one)
+        kept.sort(key=lambda one: (float(one.centres[:, 1].mean()), float(one.centres[0, 0])))
+        return [self._line(one, pattern) for one in kept]
+
+    def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
+        guessed = list(strips)
+        columns = self._model.columns([strip.image for strip in guessed])
+        return [
+            found
+            for strip, own in zip(guessed, columns, strict=True)
+            if (found := self._read(strip, own, pattern))
+        ]
+
+    def _read(self, strip: Strip, columns: Doubles, pattern: Pattern | None) -> _ReadStrip | None:
+        """Read a strip; None where nothing stands in it."""
+        if pattern:
+            likely = candidates(columns, self._model.alphabet, pattern, 1)
+            if not likely:
+                return None
+            text = [self._model.alphabet.index(c) + 1 for c in likely[0].text]
+            # Strips are compared by how likely a text is, not by how likely it is if one matches.
+            columns = limited(columns, self._model.alphabet, pattern)
+        else:
+            text = likeliest_path(columns)
+        count = sum(index in self._digits for index in text)
+        if not count:
+            return None
+        probability = text_probability(columns, text)
+        if probability < _LEAST and not pattern:
+            return None
+        middle = (LINE_HEIGHT - 1) / 2
+        centres = np.array(
+            [strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in places(columns, text)]
+        )
+        return _ReadStrip(strip, columns, tuple(text), probability, centres, count * probability)
+
+    def _line(self, read: _ReadStrip, pattern: Pattern | None) -> FoundLine:
+        """Return what was read in a strip, with its alternatives and its characters' boxes."""
+        alphabet = self._model.alphabet
+        likely = candidates(read.columns, alphabet, pattern, ALTERNATIVES)
+        text = [alphabet.index(c) + 1 for c in likely[0].text]
+        if not text:  # all ways to nothing together are likelier than those to the text
+            text = list(read.text)
+        where = places(read.columns, text)
+        ink = np.clip(normalise_lines(read.strip.image[None])[0], 0, 1)
+        return FoundLine(
+            tuple(likely),
+            tuple(
+                self._character(read, ink, index, column, left, right)
+                for index, column, (left, right) in zip(text, where, _cells(where), strict=True)
+            ),
+        )
+
+    def _character(
+        self, read: _ReadStrip, ink: FloatImage, index: int, column: int, left: float, right: float
+    ) -> Character:
+        """Return a character of which the column is known, and the strip's part that is its own."""
+        digits = read.columns[column, self._digits]
+        own = ink[:, max(0, round(left)) : max(1, round(right))]
+        x, y, width, height = _ink_about(own, COLUMN * (column + 0.5) - left)
+        corners = np.array(
+            [
+                read.strip.in_picture(left + x + i * width, y + j * height)
+                for i in (0, 1)
+                for j in (0, 1)
+            ]
+        )
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        return Character(
+            self._model.alphabet[index - 1],
+            float(read.columns[column, index]),
+            digits / max(float(digits.sum()), 1e-12),
+            (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
+            own[y : y + height, x : x + width],
+        )
+
+
+def _is_further(one: _ReadStrip, first: _ReadStrip) -> bool:
+    """Return whether a strip may hold a further line beside the surest one."""
+    least = _FURTHER if len(one.text) > 1 else _FURTHER_DIGIT
+    size = one.strip.scale / first.strip.scale
+    return one.probability >= least and 1 / _OTHER_SIZE <= size <= _OTHER_SIZE
+
+
+def _overlap(one: _ReadStrip, other: _ReadStrip) -> bool:
+    """Return whether two strips read the same place: their texts meet, in much of a strip's height.
+
+    A strip says where its characters stand from left to right, but not how high they are.
+    """
+    tall = [read.strip.scale * LINE_HEIGHT for read in (one, other)]
+    reach = 0.4 * min(tall)
+    low = np.maximum(one.centres.min(axis=0), other.centres.min(axis=0))
+    high = np.minimum(one.centres.max(axis=0), other.centres.max(axis=0))
+    if low[0] - high[0] > 2 * reach:
+        return False
+    apart = abs(float(one.centres[:, 1].mean() - other.centres[:, 1].mean()))
+    return sum(tall) / 2 - apart > _SHARED * min(tall)
+
+
+def _cells(columns: Sequence[int]) -> list[tuple[float, float]]:
+    """Return for each character the strip's pixels that are nearer to it than to its neighbours."""
+    middles = [COLUMN * (column + 0.5) for column in columns]
+    most = 0.5 * LINE_HEIGHT
+    edges = [(a + b) / 2 for a, b in pairwise(middles)]
+    lefts = [middles[0] - most, *edges]
+    rights = [*edges, middles[-1] + most]
+    return [
+        (max(0.0, left, middle - most), min(right, middle + most))
+        for left, middle, right in zip(lefts, middles, rights, strict=True)
+    ]
+
+
+def _ink_about(ink: FloatImage, x: float) -> tuple[int, int, int, int]:
+    """Return the box of the ink that is nearest to a place; of all, where there is no ink."""
+    mask = (ink > _INK).astype(np.uint8)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 2:
+        return 0, 0, max(1, ink.shape[1]), ink.shape[0]
+    distance = np.abs(centres[1:, 0] - x) - np.sqrt(stats[1:, 4])
+    chosen = (labels == 1 + int(distance.argmin())).astype(np.float32)
+    box = ink_box(chosen)
+    return box if box else (0, 0, ink.shape[1], ink.shape[0])

@@ -1,0 +1,97 @@
+"""Files of networks: ONNX with a model card inside, shipped or from ``mnist export``."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mnist_classifier.errors import ModelError
+
+CARD_KEY = "mnist_classifier.card"
+
+_MAX_BYTES = 256 * 1024 * 1024
+
+
+class NetworkFile:
+    """A file that holds a network.
+
+    Args:
+        path: The file; the shipped one when left out.
+        shipped: The shipped file's name.
+        expected: What a file should be, for a person who gave another.
+
+    Raises:
+        ModelError: The file is missing, too large, or names data outside itself.
+    """
+
+    def __init__(self, path: str | Path | None, shipped: str, expected: str) -> None:
+        """Read the file."""
+        self._expected = expected
+        self.name = "the shipped model" if path is None else str(path)
+        self._content = self._read(path, shipped)
+        # ONNX's key for external data. ONNX Runtime would load them from the working folder.
+        if b"location" in self._content:
+            raise ModelError(f"{self.name}: names data outside itself; {expected}")
+
+    def session(self, threads: int) -> Any:
+        """Open the network so that it runs each operation on so many threads.
+
+        Raises:
+            ModelError: The file is damaged or no ONNX.
+        """
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4  # the exception says what is wrong
+        try:
+            return onnxruntime.InferenceSession(
+                self._content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its own exceptions share no base but this
+            raise ModelError(f"{self.name}: damaged, or no ONNX file; {self._expected}") from error
+
+    def card(self, session: Any) -> dict[str, Any]:
+        """Return the model card.
+
+        Raises:
+            ModelError: There is none.
+        """
+        try:
+            card = json.loads(session.get_modelmeta().custom_metadata_map[CARD_KEY])
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{self.name}: carries no model card; {self._expected}") from error
+        if not isinstance(card, dict):
+            raise ModelError(f"{self.name}: its model card is no JSON object; {self._expected}")
+        return card
+
+    def _read(self, path: str | Path | None, shipped: str) -> bytes:
+        if path is None:
+            return (resources.files("mnist_classifier.read") / "pretrained" / shipped).read_bytes()
+        try:
+            if Path(path).stat().st_size > _MAX_BYTES:
+                raise ModelError(f"{path}: more than {_MAX_BYTES:,} bytes; {self._expected}")
+            return Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            raise ModelError(f"cannot read {path}: {error}; {self._expected}") from error
+
+
+def temperature_of(card: dict[str, Any], name: str, expected: str) -> float:
+    """Return the temperature that a card states, if it makes sense.
+
+    Raises:
+        ModelError: There is none, or it is no number above 0.
+    """
+    try:
+        temperature = float(card["temperature"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"{name}: its card lacks {error}; {expected}") from error
+    if not (0 < temperature < math.inf):
+        raise ModelError(
+            f"{name}: its card's temperature is {temperature}; expected a number above 0: "
+            "export it again"
+        )
+    return temperature

@@ -1,0 +1,190 @@
+"""Strips: where in a picture lines of numbers may run, cut out as the network of lines reads them.
+
+A strip is a guess. Windows of several heights slide over a small picture; in any picture, strips
+lie about the lines of marks that `segmentation` finds, level with them. What is read in strips that
+overlap decides between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mnist_classifier.normalisation import LINE_HEIGHT
+from mnist_classifier.read.picture import BgrImage
+
+Grey = npt.NDArray[np.uint8]
+
+_LONGEST_SIDE = 1600
+_LEAST_HEIGHT = 12  # of a window: smaller digits are not legible
+_WHOLE = (1.25, 1.0)  # heights of strips, as shares of the picture's
+_WINDOWS = (0.75, 0.5, 0.33, 0.22, 0.15)
+_STRIDE = 0.25  # of a window's height
+_MOST_WIDTH = 3000  # pixels of strips for one picture's windows, at 32 pixels high
+_LONGEST_STRIP = 2048
+_ABOUT = (1.25, 1.6)  # heights of strips about a line of marks, as shares of the marks'
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A strip of a picture.
+
+    Attributes:
+        image: Greys, shape ``(32, width)``; the width a multiple of 4.
+        matrix: Maps the strip's pixels to the picture's: shape ``(2, 3)``.
+    """
+
+    image: Grey
+    matrix: npt.NDArray[np.float64]
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture to one of the strip."""
+        return float(np.hypot(self.matrix[0, 1], self.matrix[1, 1]))
+
+    def in_picture(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of the strip lies in the picture."""
+        there = self.matrix @ [x, y, 1.0]
+        return float(there[0]), float(there[1])
+
+
+def to_grey(picture: BgrImage) -> tuple[Grey, float]:
+    """Return the channel with the most contrast, and how many pixels lie along one of it.
+
+    A pen's colour differs from paper in one channel more than in their mean.
+
+    Args:
+        picture: Shape ``(height, width, 3)``, uint8, BGR.
+    """
+    height, width = picture.shape[:2]
+    scale = max(1.0, max(height, width) / _LONGEST_SIDE)
+    if scale > 1:
+        size = max(1, round(width / scale)), max(1, round(height / scale))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+    best, contrast = grey, 1.2 * _contrast(grey)
+    for channel in cv2.split(picture):
+        if (own := _contrast(channel)) > contrast:
+            best, contrast = np.asarray(channel, np.uint8), own
+    return best, scale
+
+
+def _contrast(grey: npt.NDArray[Any]) -> float:
+    low, high = np.percentile(grey[::2, ::2] if grey.size > 10_000 else grey, [2, 98])
+    return float(high - low)
+
+
+def whole(grey: Grey) -> Iterator[Strip]:
+    """Yield strips that hold the whole picture: a crop of one line."""
+    height, width = grey.shape
+    for share in _WHOLE:
+        if width * LINE_HEIGHT / (share * height) <= _LONGEST_STRIP:
+            yield cut(grey, (width / 2, height / 2), width, share * height, 0.0)
+
+
+def windows(grey: Grey) -> Iterator[Strip]:
+    """Yield lower strips over the whole width of a picture, as far as few suffice."""
+    height, width = grey.shape
+    spent = 0.0
+    for share in _WINDOWS:
+        tall = share * height
+        if tall < _LEAST_HEIGHT:
+            return
+        count = 1 + int(np.ceil((height - tall) / (_STRIDE * tall)))
+        spent += count * width * LINE_HEIGHT / tall
+        if spent > _MOST_WIDTH or width * LINE_HEIGHT / tall > _LONGEST_STRIP:
+            return
+        for top in np.linspace(0, height - tall, count):
+            yield cut(grey, (width / 2, top + tall / 2), width, tall, 0.0)
+
+
+def about(
+    grey: Grey, boxes: npt.NDArray[np.float64], heights: tuple[float, ...] = _ABOUT
+) -> Iterator[Strip]:
+    """Yield strips about a line of marks, level with it.
+
+    Args:
+        grey: The picture.
+        boxes: Of the marks, shape ``(n, 4)``: x, y, width, height.
+        heights: Of the strips, as shares of the marks'.
+    """
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    tall = float(np.max(boxes[:, 3]))
+    slope = 0.0
+    if len(boxes) > 2 and np.ptp(centres[:, 0]) > 2 * tall:
+        slope = float(np.polyfit(centres[:, 0], centres[:, 1], 1)[0])
+    angle = float(np.arctan(slope))
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    corners = np.concatenate([boxes[:, :2] + boxes[:, 2:] * [x, y] for x in (0, 1) for y in (0, 1)])
+    placed = np.stack([corners @ along, corners @ across])
+    low, high = placed.min(axis=1), placed.max(axis=1)
+    middle = (low + high) / 2
+    centre = middle[0] * along + middle[1] * across
+    span = high - low
+    for share in heights:
+        band = max(_LEAST_HEIGHT, share * span[1])
+        yield cut(grey, (centre[0], centre[1]), span[0] + 0.5 * band, band, angle)
+
+
+def cut(
+    grey: Grey, centre: tuple[float, float], width: float, height: float, angle: float
+) -> Strip:
+    """Cut a strip out; beyond the picture's edges, paper goes on.
+
+    Args:
+        grey: The picture.
+        centre: Of the strip, in the picture.
+        width: In the picture's pixels.
+        height: In the picture's pixels.
+        angle: Of the strip's direction below the horizontal, in radians.
+    """
+    scale = height / LINE_HEIGHT
+    columns = int(np.clip(np.ceil(width / scale / 4), 4, _LONGEST_STRIP // 4)) * 4
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    middle = np.array([(columns - 1) / 2, (LINE_HEIGHT - 1) / 2])
+    matrix = np.column_stack([turn, np.array(centre) - 0.5 - turn @ middle])
+    source, shrunk = grey, 1.0
+    if scale > 1.5:  # average pixels that a strip cannot hold
+        shrunk = scale
+        x0, y0, x1, y1 = _bounds(matrix, columns, grey.shape)
+        source = grey[y0:y1, x0:x1]
+        size = max(1, round((x1 - x0) / shrunk)), max(1, round((y1 - y0) / shrunk))
+        if source.size == 0:
+            source, size = grey, (grey.shape[1], grey.shape[0])
+        fx, fy = size[0] / max(1, source.shape[1]), size[1] / max(1, source.shape[0])
+        source = np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_AREA), np.uint8)
+        there = matrix.copy()
+        there[:, 2] -= [x0, y0]
+        there = (there + [[0, 0, 0.5], [0, 0, 0.5]]) * [[fx], [fy]] - [[0, 0, 0.5], [0, 0, 0.5]]
+    else:
+        there = matrix
+    paper = int(np.median(grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]))
+    image = cv2.warpAffine(
+        source,
+        there,
+        (columns, LINE_HEIGHT),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=paper,
+    )
+    return Strip(np.asarray(image, np.uint8), matrix)
+
+
+def _bounds(
+    matrix: npt.NDArray[np.float64], columns: int, shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Return the part of a picture that a strip covers: left, top, right, bottom."""
+    corners = np.array([[x, y, 1] for x in (0, columns - 1) for y in (0, LINE_HEIGHT - 1)], float)
+    there = corners @ matrix.T
+    margin = 2 + float(np.abs(matrix[:, :2]).max())
+    low, high = there.min(axis=0) - margin, there.max(axis=0) + margin
+    left, top = (int(max(0, v)) for v in low)
+    right, bottom = (int(min(side, v + 1)) for v, side in zip(high, shape[::-1], strict=True))
+    return left, top, max(left, right), max(top, bottom)

@@ -1,0 +1,99 @@
+"""The recipe of lines: learns, resumes to the bit, is judged and exported."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnist_classifier.learn import tasks
+from mnist_classifier.learn.data.lines import ALPHABET, fixed_lines
+from mnist_classifier.learn.evaluate import evaluate_run
+from mnist_classifier.learn.evaluation import lines
+from mnist_classifier.learn.export import lines as export_lines
+from mnist_classifier.learn.export.run import export_run
+from mnist_classifier.learn.recipes.lines import LINES
+from mnist_classifier.learn.runs.settings import Settings
+from mnist_classifier.read.line_model import LineModel
+from mnist_images_classification import learn_digits
+from tests.conftest import small_arrays, write_idx_folder
+from tests.learn.conftest import SILENT, Told, same_weights
+
+SMALL = replace(LINES, epochs=3, lines=64, batch_size=16, validation_lines=16)
+
+
+def test_it_resumes_to_the_bit(trained, tmp_path):
+    whole, training = trained(SMALL)
+    assert training.best_epoch == training.epochs == 3
+    trained(SMALL, callbacks=[Told(cut_after=1)], folder=tmp_path)
+    resumed, _ = trained(SMALL, folder=tmp_path)
+    assert same_weights(whole, resumed)
+
+
+def test_its_lines_are_used_twice_in_another_order(splits, compiled):
+    (stage,) = SMALL.stages(compiled(SMALL), splits)
+    (x, _, first), (again, _, second), (other, _, _) = (stage.plan.images(0, e) for e in range(3))
+    assert again is x
+    assert (first != second).any()
+    assert (other != x).any()
+
+
+def test_few_digits_make_few_lines():
+    scaled = LINES.scaled(train_size=200, epochs=2)
+    assert (scaled.epochs, scaled.lines, scaled.validation_lines) == (2, 200, 200)
+    assert LINES.scaled(train_size=58_000) == LINES
+
+
+def test_what_is_measured(splits, compiled):
+    composed = fixed_lines(splits.test, 50)
+    kinds = 1 + len(ALPHABET)
+    logits = np.full((50, 32, kinds), -20.0, np.float32)
+    logits[:, :, 0] = 0
+    for row, text in zip(logits, composed.texts, strict=True):
+        for i, character in enumerate(text):
+            row[2 * i, 1 + ALPHABET.index(character)] = 8
+    perfect = lines.answers_of(logits, composed)
+    assert perfect.texts == composed.texts
+    numbers = lines.measure(perfect, 1.0)
+    assert numbers["digit_error_rate"] == numbers["mistakes"]["count"] == 0
+    assert numbers["digits_exact"] == 1
+    assert numbers["calibration"]["after"]["expected_calibration_error"] < 0.05
+    assert sum(row["size"] for row in numbers["papers"]) == 50
+    logits[:, 0, :] = -20
+    logits[:, 0, 1] = 8  # each begins with a 0
+    wrong = lines.measure(lines.answers_of(logits, composed), 1.0)
+    assert wrong["mistakes"]["count"] >= 40
+    assert wrong["mistakes"]["worst"][0]["answer"].startswith("0")
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "rate"),
+    [("12", "12", 0), ("1,2", "12", 0), ("13", "12", 0.5), ("", "12", 1), ("99999", "12", 1)],
+)
+def test_the_digit_error_rate(text, truth, rate):
+    assert lines.digit_error_rate([text], [truth]) == rate
+
+
+@pytest.mark.slow
+def test_trained_judged_and_exported(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "TEST_LINES", 100)
+    monkeypatch.setattr(tasks, "VALIDATION_LINES", 50)
+    monkeypatch.setattr(export_lines, "CALIBRATION_LINES", 50)
+    folder, run = write_idx_folder(tmp_path / "images", small_arrays(train=400)), tmp_path / "run"
+    settings = Settings(recipe="lines", data_dir=folder, epochs=1, output=run)
+    learn_digits(settings, SILENT, show=False)
+    assert (run / "augmentation.png").is_file()
+    assert "Paper by paper" in (run / "report.html").read_text("utf-8")
+    before = json.loads((run / "metrics.json").read_text())
+    evaluate_run(run, None, None, None, SILENT)
+    after = json.loads((run / "metrics.json").read_text())
+    for name in ("test_accuracy", "test_loss", "papers", "mistakes", "calibration"):
+        assert after[name] == before[name]
+    exported = export_run(run)
+    assert exported.path == run / "lines.onnx"
+    model = LineModel(exported.path)
+    assert model.alphabet == ALPHABET
+    assert model.card["recipe"]["name"] == "lines"
+    (columns,) = model.columns([np.full((32, 80), 255, np.uint8)])
+    assert columns.shape == (20, 1 + len(ALPHABET))
+    assert columns.sum(axis=1) == pytest.approx(1)

@@ -1,0 +1,146 @@
+"""Lines of numbers: read whole, with separators, alternatives and patterns; bounded; placed."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mnist_classifier.errors import ModelError, SettingsError
+from mnist_classifier.read.decoding import Candidate
+from mnist_classifier.read.line_model import LineModel
+from mnist_classifier.read.reader import Digit, Line, Reading, choose
+
+from .drawing import write
+
+
+def on_guilloche(picture):
+    """Print waves over a picture, as on a cheque."""
+    height, width = picture.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    waves = 25 * np.sin((x + 12 * np.sin(y / 15)) / 3) + 25 * np.sin((x - 2 * y) / 7)
+    return np.clip(picture.astype(np.float32) * 0.75 + 30 + waves[..., None], 0, 255).astype("u1")
+
+
+def reading(text, probability, confidences=None):
+    digits = tuple(
+        Digit(int(c), p, np.full(10, 0.1, np.float32), (0, 0, 1, 1), np.zeros((28, 28), np.float32))
+        for c, p in zip(
+            [c for c in text if c.isdigit()], confidences or [probability] * 99, strict=False
+        )
+    )
+    return Reading(text, digits, None, (Line(text, probability, ()),))
+
+
+REFUSED = Reading("", (), "no digit")
+
+
+@pytest.mark.parametrize("text", ["47", "2058", "316"])
+def test_numbers_on_patterned_paper(reader, text):
+    assert reader.read(on_guilloche(write(text, pen=9, scale=0.4))).number == text
+
+
+def test_a_pattern_says_how_many_digits_there_are(reader):
+    picture = write("2047", scale=0.4)
+    assert reader.read(picture, "####").text == "2047"
+    assert len(reader.read(picture, "#{3}").number) in (0, 3)
+    with pytest.raises(SettingsError, match="expected # for a digit"):
+        reader.read(picture, "four")
+
+
+def test_each_digit_has_its_place(reader):
+    picture = on_guilloche(write("2047", pen=9, scale=0.4))
+    found = reader.read(picture)
+    assert found.number == "2047"
+    middles = [x + width / 2 for x, _, width, _ in (digit.box for digit in found.digits)]
+    assert middles == sorted(middles)
+    quarter = picture.shape[1] / 4
+    for i, digit in enumerate(found.digits):
+        x, y, width, height = digit.box
+        assert abs(x + width / 2 - quarter * (i + 0.5)) < 0.7 * quarter
+        assert y + height <= picture.shape[0]
+        assert digit.probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_number_has_a_probability_and_alternatives(reader):
+    found = reader.read(on_guilloche(write("2058", pen=9, scale=0.4)))
+    (line,) = found.lines
+    assert 0 < line.probability == found.confidence <= 1
+    assert all(other.text != line.text for other in line.alternatives)
+    told = found.to_dict()
+    assert told["number"] == "2058"
+    assert set(told["lines"][0]) == {"text", "probability", "alternatives"}
+
+
+def test_several_lines(reader):
+    assert reader.read(on_guilloche(write("12\n567", pen=9, scale=0.5))).number.split() == [
+        "12",
+        "567",
+    ]
+
+
+def test_number_and_confidence_of_a_reading():
+    two = Reading("3.14\n6,2", (), None, (Line("3.14", 0.5, ()), Line("6,2", 0.8, ())))
+    assert two.number == "314\n62"
+    assert two.confidence == pytest.approx(0.4)
+    assert REFUSED.number == ""
+    assert REFUSED.confidence == 0
+
+
+@pytest.mark.parametrize(
+    ("of_marks", "of_lines", "marks", "first"),
+    [
+        (reading("12", 0.99), reading("17", 0.999), 2, True),  # marks are sure
+        (reading("12", 0.5), reading("17", 0.9), 2, False),
+        (reading("12", 0.5), reading("17", 0.3), 2, True),
+        (reading("7", 0.8), reading("17", 0.7), 1, True),
+        (reading("12", 0.5), REFUSED, 2, True),
+        (REFUSED, reading("7", 0.99), 1, True),  # a letter, judged as such
+        (REFUSED, reading("7", 0.99), 0, True),  # of uneven light, perhaps
+        (REFUSED, reading("173", 0.4), 0, False),  # on paper where no ink was found
+        (REFUSED, reading("12", 0.9), 1, True),  # a letter of two stems
+        (REFUSED, reading("12", 0.6), 2, False),
+        (REFUSED, reading("123", 0.5), 1, True),
+        (REFUSED, reading("123", 0.8), 1, False),
+        (REFUSED, reading("123", 0.1), 0, True),
+        (reading("1?2", 0.0, [0.99] * 2), reading("12", 0.9), 3, True),  # passes a mark over
+        (reading("1?2", 0.0, [0.99] * 2), reading("132", 0.9), 3, False),
+        (reading("1?2", 0.0, [0.5] * 2), reading("12", 0.9), 3, False),
+    ],
+)
+def test_which_reading_is_taken(of_marks, of_lines, marks, first):
+    assert choose(of_marks, of_lines, marks) is (of_marks if first else of_lines)
+
+
+def test_strips_that_overlap_are_read_once(reader):
+    picture = np.full((200, 700, 3), 255, np.uint8)
+    number = write("58", scale=0.4)
+    picture[40 : 40 + number.shape[0], 100 : 100 + number.shape[1]] = number
+    assert reader.read(on_guilloche(picture)).number in ("58",)
+
+
+def test_separators_are_characters(reader):
+    assert set(reader.line_model.alphabet) == set("0123456789.,-/:")
+
+
+def test_other_files_are_no_network_of_lines(tmp_path):
+    with pytest.raises(ModelError, match="expected an ONNX file made by  mnist export  of the"):
+        LineModel(tmp_path / "none.onnx")
+    from importlib import resources
+
+    digits = resources.files("mnist_classifier.read") / "pretrained" / "digits.onnx"
+    with pytest.raises(ModelError, match="alphabet is 'None'"):
+        LineModel(str(digits))
+
+
+def test_a_candidate_is_a_text_and_its_probability():
+    line = Line("12", 0.7, (Candidate("17", 0.2),))
+    assert Reading("12", (), None, (line,)).to_dict()["lines"] == [
+        {"text": "12", "probability": 0.7, "alternatives": [{"text": "17", "probability": 0.2}]}
+    ]
+
+
+def test_the_network_answers_strips_of_any_width(reader):
+    strips = [np.full((32, width), 255, np.uint8) for width in (4, 60, 1000)]
+    strips[1] = cv2.resize(cv2.cvtColor(write("8"), cv2.COLOR_BGR2GRAY), (60, 32))
+    answers = reader.line_model.columns(strips)
+    assert [len(columns) for columns in answers] == [1, 15, 250]
+    assert all(columns.sum(axis=1) == pytest.approx(1) for columns in answers)

@@ -1,0 +1,51 @@
+"""Strips lie where they say, level with slanting lines, and are bounded in number."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mnist_classifier.read.strips import about, cut, to_grey, whole, windows
+
+
+def picture(shape=(300, 500), spot=(320, 180), size=6):
+    grey = np.full(shape, 220, np.uint8)
+    cv2.circle(grey, spot, size, 20, -1)
+    return grey
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.2, -0.3])
+@pytest.mark.parametrize("height", [24.0, 60.0, 150.0])
+def test_a_point_of_a_strip_is_the_pictures(angle, height):
+    strip = cut(picture(), (300, 170), 260, height, angle)
+    assert strip.image.shape[0] == 32
+    assert strip.image.shape[1] % 4 == 0
+    y, x = np.unravel_index(np.argmin(cv2.blur(strip.image, (3, 3))), strip.image.shape)
+    assert strip.in_picture(x, y) == pytest.approx((320, 180), abs=6 + strip.scale)
+
+
+def test_paper_goes_on_beyond_the_edges():
+    strip = cut(picture(), (0, 0), 100, 100, 0.0)
+    assert strip.image[0, 0] == 220
+
+
+def test_strips_about_marks_are_level_with_them():
+    boxes = np.array([[40 + 60 * i, 60 + 12 * i, 30, 40] for i in range(6)], float)
+    for strip in about(picture(), boxes):
+        run, rise = np.array(strip.in_picture(100, 16)) - strip.in_picture(0, 16)
+        assert rise / run == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (28, 28), (60, 200), (1600, 1200)])
+def test_windows_are_bounded(shape):
+    grey = np.full(shape, 200, np.uint8)
+    made = [*whole(grey), *windows(grey)]
+    assert sum(strip.image.shape[1] for strip in made) <= 8000
+    assert all(strip.image.shape[0] == 32 for strip in made)
+
+
+def test_the_channel_with_the_most_contrast_is_taken():
+    coloured = np.full((50, 80, 3), 250, np.uint8)
+    coloured[20:30, 10:70] = (250, 180, 90)  # a blue pen, BGR
+    grey, scale = to_grey(coloured)
+    assert scale == 1
+    assert int(grey.min()) == 90

@@ -1,0 +1,54 @@
+"""The columns' probabilities give those of texts: compared with counting every way."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_classifier.ctc import column_probabilities, likeliest_path, places, text_probability
+
+
+def columns(seed, count=5, kinds=3, sharpness=2.0):
+    logits = np.random.default_rng(seed).normal(0, sharpness, (count, 1 + kinds))
+    return column_probabilities(logits)
+
+
+def by_counting(own):
+    """Return the probability of each text: the sum over every way through the columns."""
+    texts = {}
+    for way in itertools.product(range(own.shape[1]), repeat=len(own)):
+        text = tuple(key for key, _ in itertools.groupby(way) if key)
+        share = np.prod([own[i, index] for i, index in enumerate(way)])
+        texts[text] = texts.get(text, 0) + share
+    return texts
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0.1, 8))
+def test_a_text_has_the_probability_of_all_its_ways(seed, sharpness):
+    own = columns(seed, sharpness=sharpness)
+    for text, probability in by_counting(own).items():
+        assert text_probability(own, text) == pytest.approx(probability, rel=1e-9)
+
+
+def test_a_text_longer_than_the_columns_has_none():
+    assert text_probability(columns(0, count=2), (1, 2, 3)) == 0
+    assert text_probability(columns(0, count=2), (1, 1)) == 0  # needs one between
+
+
+def test_the_likeliest_path():
+    own = np.eye(4)[[0, 1, 1, 0, 1, 2, 0]]
+    assert likeliest_path(own) == [1, 1, 2]
+    assert likeliest_path(np.eye(4)[[0, 0]]) == []
+
+
+def test_places_are_where_the_characters_stand():
+    own = 0.9 * np.eye(4)[[0, 1, 0, 1, 2, 0, 3]] + 0.025
+    assert places(own, [1, 1, 2, 3]) == [1, 3, 4, 6]
+
+
+def test_a_temperature_flattens():
+    logits = np.array([[0.0, 3.0]])
+    assert column_probabilities(logits, 3.0)[0, 1] == pytest.approx(1 / (1 + np.exp(-1)))
