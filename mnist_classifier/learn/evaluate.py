@@ -120,6 +120,7 @@ def save_report(run: Run, target: Run, dataset: Dataset, judged: Judged, suffix:
             history,
             dataset.source,
             training_command(config),
+            task_of(config["recipe"]["name"]).loss,
         )
     )
     numbers["judge_seconds"]["report"] = time.perf_counter() - began

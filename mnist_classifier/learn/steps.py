@@ -220,6 +220,7 @@ def plot_history(session: Session, dataset: Dataset, training: Training) -> None
             + (" (interrupted)" if training.interrupted else ""),
             dataset.note,
             training.best_epoch,
+            task_of(session.settings.recipe).loss,
         )
         session.save_figure(f"{quantity}.png", figure)
 

@@ -147,7 +147,7 @@ class DigitsTask(Task):
 class LinesTask(Task):
     """A line of a number in, its characters out; lines are composed of a data set's digits."""
 
-    loss = "connectionist temporal classification, in nats a line"
+    loss = "connectionist temporal classification"
     items = "lines"
 
     def examples(self, recipe: Recipe, dataset: Dataset, seed: int) -> Figure | None:

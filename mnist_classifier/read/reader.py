@@ -43,7 +43,7 @@ _SURE_OF_ONE, _ONE_AGAINST_LINE = 0.8, 0.7
 _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.95, 1.3
 # How sure a line of several digits must be where marks were refused: of as many digits as marks; of
 # two that were fewer marks; of more that were fewer; where no marks were found, of two and of more.
-_LEAST_BY_MARK = 0.5
+_LEAST_BY_MARK = 0.6
 _LEAST_OF_TWO, _LEAST_OF_MORE = 0.97, 0.7
 _LEAST_UNSEEN_TWO, _LEAST_UNSEEN = 0.5, 0.3
 _PAGE = 40  # digits

@@ -97,7 +97,7 @@ def test_number_and_confidence_of_a_reading():
         (REFUSED, reading("7", 0.99), 0, True),  # of uneven light, perhaps
         (REFUSED, reading("173", 0.4), 0, False),  # on paper where no ink was found
         (REFUSED, reading("12", 0.9), 1, True),  # a letter of two stems
-        (REFUSED, reading("12", 0.6), 2, False),
+        (REFUSED, reading("12", 0.7), 2, False),
         (REFUSED, reading("123", 0.5), 1, True),
         (REFUSED, reading("123", 0.8), 1, False),
         (REFUSED, reading("123", 0.1), 0, True),

@@ -95,6 +95,7 @@ def history_figure(
     title: str,
     note: str | None,
     best_epoch: int | None,
+    loss: str = "binary cross-entropy",
 ) -> Figure:
     """Draw how a quantity went over the epochs, in training and in validation.
 
@@ -105,6 +106,7 @@ def history_figure(
         title: The figure's title.
         note: What must be said about the data, or ``None``.
         best_epoch: The epoch whose weights were kept, from 1, or ``None``.
+        loss: What the loss is called.
     """
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.add_subplot()
@@ -120,7 +122,7 @@ def history_figure(
         axes.set_ylabel("accuracy (share right)")
     else:
         axes.set_yscale("log")
-        axes.set_ylabel("loss (binary cross-entropy, log scale)")
+        axes.set_ylabel(f"loss ({loss}, log scale)")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(title)

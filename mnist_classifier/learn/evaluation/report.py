@@ -27,6 +27,7 @@ class RunFacts:
         history: ``history.csv``.
         source: Where the test images came from.
         command: What makes the run again.
+        loss: What the loss is called.
     """
 
     name: str
@@ -35,6 +36,7 @@ class RunFacts:
     history: Mapping[str, list[float]]
     source: str
     command: str
+    loss: str = "binary cross-entropy"
 
 
 def draw(evaluation: Evaluation) -> dict[str, str]:
@@ -80,7 +82,7 @@ def render(template: str, run: RunFacts, drawings: Mapping[str, str], **shown: A
     for quantity in ("loss", "accuracy"):
         training, validation = run.history.get(quantity, []), run.history.get(f"val_{quantity}", [])
         best = run.metrics.get("best_epoch")
-        figure = figures.history_figure(training, validation, quantity, "", None, best)
+        figure = figures.history_figure(training, validation, quantity, "", None, best, run.loss)
         figure.set_size_inches(4.8, 3.8)  # two side by side
         curves[quantity] = figures.svg(figure)
     return environment.get_template(template).render(
