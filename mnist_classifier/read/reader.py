@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
@@ -392,8 +392,10 @@ def _length(reading: Reading) -> int:
 
 def _text(line: FoundLine) -> str:
     """Return a line's text, with a space at each wide gap."""
-    boxes = [tuple(round(value) for value in character.box) for character in line.characters]
-    return _spaced([character.text for character in line.characters], boxes)  # type: ignore[arg-type]
+    return _spaced(
+        [character.text for character in line.characters],
+        [character.box for character in line.characters],
+    )
 
 
 def _digit(character: Character, scale: float, shape: tuple[int, ...], file_scale: float) -> Digit:
@@ -412,7 +414,7 @@ def _digit(character: Character, scale: float, shape: tuple[int, ...], file_scal
     )
 
 
-def _spaced(characters: list[str], boxes: list[Box]) -> str:
+def _spaced(characters: Sequence[str], boxes: Sequence[tuple[float, float, float, float]]) -> str:
     """Return a line's text, with a space at each gap that is much wider than the others."""
     gaps = [b[0] - (a[0] + a[2]) for a, b in pairwise(boxes)]
     height = float(np.median([box[3] for box in boxes]))

@@ -21,6 +21,7 @@ from mnist_classifier.learn.arrays import Images
 
 Points = npt.NDArray[np.float64]
 
+_MOST_PRESSURE = 1.15  # of the pen, times its width
 WIDTH, HEIGHT = 6, 9  # of the grid, from the first to the last point
 
 SHAPES: dict[int, dict[str, str]] = {
@@ -163,7 +164,7 @@ def write(
         grid: The grid's height.
 
     Returns:
-        The ink, uint8, 0 to 255, with a margin of at least half the pen.
+        The ink, uint8, 0 to 255, with a margin; nothing is cut off.
     """
     unit = height / grid
     pen = max(1.0, hand.pen * height)
@@ -176,11 +177,12 @@ def write(
         points[:, 0] = points[:, 0] * hand.stretch + (grid - points[:, 1]) * hand.slant
         lines.append((points if angular else spline(points, 6)) * unit)
     every = np.vstack(lines)
-    margin = pen / 2 + 2
+    # Room for the soft edge, for rounding, and, in whole pixels, for pressure.
+    margin = pen / 2 + 3 + np.ceil((_MOST_PRESSURE - 1) * pen / 2)
     origin = every.min(axis=0) - margin
     width, tall = (np.ceil(every.max(axis=0) + margin - origin)).astype(int)
     canvas = np.zeros((max(3, tall), max(3, width)), np.uint8)
-    pressure = generator.uniform(0.75, 1.15, 2)
+    pressure = generator.uniform(0.75, _MOST_PRESSURE, 2)
     for line in lines:
         pixels = np.round((line - origin) * 8).astype(np.int32)  # three bits of fraction
         half = max(1, len(pixels) // 2)
