@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from mnist_classifier.ctc import column_probabilities, likeliest_path, text_probability
 from mnist_classifier.learn.arrays import Floats
-from mnist_classifier.learn.data.lines import ALPHABET, Lines, encode
+from mnist_classifier.learn.data.lines import Lines, encode
 from mnist_classifier.learn.data.paper import KINDS
+from mnist_classifier.learn.data.texts import ALPHABET
 from mnist_classifier.learn.evaluation.calibration import expected_error, reliability_of
 from mnist_classifier.learn.evaluation.intervals import wilson_interval
 from mnist_classifier.learn.networks.inspection import predict

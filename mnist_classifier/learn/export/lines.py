@@ -10,7 +10,8 @@ import numpy as np
 
 from mnist_classifier.ctc import column_probabilities
 from mnist_classifier.learn.data.dataset import Splits
-from mnist_classifier.learn.data.lines import ALPHABET, fixed_lines
+from mnist_classifier.learn.data.lines import fixed_lines
+from mnist_classifier.learn.data.texts import ALPHABET
 from mnist_classifier.learn.evaluation import lines
 from mnist_classifier.learn.export import onnx_file
 from mnist_classifier.normalisation import LINE_HEIGHT

@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import keras
-import numpy as np
 
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.dataset import Split, Splits
-from mnist_classifier.learn.data.lines import ALPHABET, Composer, encode, fixed_lines
+from mnist_classifier.learn.data.lines import Composer, encode, fixed_lines
+from mnist_classifier.learn.data.texts import ALPHABET
+from mnist_classifier.learn.data.workers import composing
 from mnist_classifier.learn.networks.architectures import line_network
 from mnist_classifier.learn.networks.losses import lines_read_exactly
 from mnist_classifier.learn.recipes.base import Recipe
@@ -101,29 +102,28 @@ class LinesRecipe(Recipe):
 
     def stages(self, model: keras.Model, splits: Splits) -> Iterator[Stage]:
         """Yield the one training; the last epoch's weights are kept, and nothing is chosen."""
-        composer = Composer.of(splits.train, self.width)
         validation = fixed_lines(splits.validation, self.validation_lines, self.width)
+        with composing(Composer.of(splits.train, self.width), self.lines) as compose:
 
-        @lru_cache(maxsize=1)
-        def composed(seed: int, first: int) -> tuple[Floats, Floats]:
-            generator = np.random.default_rng((seed, first))
-            return encode(composer.compose(self.lines, generator))
+            @lru_cache(maxsize=1)
+            def composed(seed: int, first: int) -> tuple[Floats, Floats]:
+                return compose(self.lines, (seed, first))
 
-        def images(seed: int, epoch: int) -> tuple[Floats, Floats, Order]:
-            x, y = composed(seed, epoch - epoch % self.reuse)
-            # A last batch of another size would be traced anew.
-            order = shuffled(len(x), seed, epoch)[: self._steps * self.batch_size]
-            return x, y, order
+            def images(seed: int, epoch: int) -> tuple[Floats, Floats, Order]:
+                x, y = composed(seed, epoch - epoch % self.reuse)
+                # A last batch of another size would be traced anew.
+                order = shuffled(len(x), seed, epoch)[: self._steps * self.batch_size]
+                return x, y, order
 
-        plan = Plan(
-            images=images,
-            validation=encode(validation),
-            epochs=self.epochs,
-            steps=self._steps,
-            batch_size=self.batch_size,
-            right=lines_read_exactly,
-        )
-        yield Stage("", model, plan)
+            plan = Plan(
+                images=images,
+                validation=encode(validation),
+                epochs=self.epochs,
+                steps=self._steps,
+                batch_size=self.batch_size,
+                right=lines_read_exactly,
+            )
+            yield Stage("", model, plan)
 
     def augment(self, split: Split, seed: int, epoch: int) -> Floats:
         """Return the digits as they are: they are changed when lines are composed."""

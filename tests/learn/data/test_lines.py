@@ -3,16 +3,13 @@
 import numpy as np
 import pytest
 
-from mnist_classifier.learn.data.lines import (
-    ALPHABET,
-    MOST_CHARACTERS,
-    Composer,
-    draw_text,
-    encode,
-    fixed_lines,
-)
-from mnist_classifier.learn.data.paper import KINDS, draw_paper
+from mnist_classifier.learn.data import foreign
+from mnist_classifier.learn.data.lines import Composer, encode, fixed_lines
+from mnist_classifier.learn.data.paper import KINDS, Extent, draw_kind, draw_paper
 from mnist_classifier.learn.data.strokes import SHAPES, Hand, spline, write
+from mnist_classifier.learn.data.texts import ALPHABET, MOST_CHARACTERS, draw_text
+from mnist_classifier.learn.data.workers import composing
+from mnist_classifier.learn.data.writing import draw_style
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +99,51 @@ def test_a_spline_runs_through_its_points():
 
 def test_papers_differ():
     generator = np.random.default_rng(0)
-    papers = [draw_paper(generator, 128, 32, 6, 26) for _ in range(100)]
-    assert {kind for _, kind in papers} == set(KINDS)
-    assert all(paper.shape == (32, 128) and np.isfinite(paper).all() for paper, _ in papers)
+    text = Extent(20, 6, 90, 26)
+    for kind in KINDS:
+        papers = [draw_paper(generator, kind, 128, 32, text) for _ in range(20)]
+        assert all(paper.shape == (32, 128) and np.isfinite(paper).all() for paper in papers)
+        assert (papers[0] != papers[1]).any()
+    assert {draw_kind(generator) for _ in range(100)} == set(KINDS)
+
+
+def test_no_binding_lies_on_the_text():
+    generator = np.random.default_rng(0)
+    text = Extent(20, 6, 90, 26)
+    for _ in range(100):
+        paper = draw_paper(generator, "bound", 128, 32, text)
+        assert np.median(paper[6:26, 20:90]) > 0.3
+
+
+def test_what_is_no_number_has_ink_or_none():
+    generator = np.random.default_rng(0)
+    inks = [
+        foreign.instead_of_number(draw_style(generator, 30), generator).max() for _ in range(200)
+    ]
+    assert 20 < inks.count(0) < 90
+    assert np.mean([ink in (0, 255) for ink in inks]) > 0.7
+
+
+def test_neighbours_are_cut_off(splits):
+    """Less than half of the lines above and below is seen: what is seen whole is to be read."""
+    generator = np.random.default_rng(0)
+    composer = Composer.of(splits.train)
+    for _ in range(100):
+        style = draw_style(generator, 40.0)
+        layer = np.zeros((64, 256), np.uint8)
+        composer._neighbours(layer, style, Extent(0, 10, 128, 24), generator)
+        rows = layer.max(axis=1) > 50
+        assert not rows[23:45].any()
+
+
+def test_several_processes_compose_the_same(splits, monkeypatch):
+    lines = {}
+    for cores in (1, 3):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        with composing(Composer.of(splits.train, 32), 600) as compose:
+            lines[cores] = compose(600, (0, 1))
+    (x, y), (other_x, other_y) = lines.values()
+    assert len(x) == 600
+    assert (x == other_x).all()
+    assert (y == other_y).all()
+    assert (x[:256] != x[256:512]).any()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mnist_classifier.learn import tasks
-from mnist_classifier.learn.data.lines import ALPHABET, fixed_lines
+from mnist_classifier.learn.data.lines import fixed_lines
+from mnist_classifier.learn.data.texts import ALPHABET
 from mnist_classifier.learn.evaluate import evaluate_run
 from mnist_classifier.learn.evaluation import lines
 from mnist_classifier.learn.export import lines as export_lines

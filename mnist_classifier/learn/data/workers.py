@@ -1,0 +1,67 @@
+"""Lines composed by several processes, the same whatever their number."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+
+from mnist_classifier.learn.arrays import Floats
+from mnist_classifier.learn.data.lines import Composer, encode
+
+_CHUNK = 256  # lines that one process composes at a time
+
+
+class Compose(Protocol):
+    """Composes lines."""
+
+    def __call__(self, count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Return so many lines as `encode` does, the same for the same seed."""
+
+
+@contextmanager
+def composing(composer: Composer, most: int) -> Iterator[Compose]:
+    """Give what composes up to ``most`` lines at a time, on all cores but one.
+
+    Few lines are composed in this process.
+    """
+    chunks = -(-most // _CHUNK)
+    workers = min(chunks, max(1, (os.cpu_count() or 1) - 1))
+    if chunks == 1:
+        yield lambda count, seed: _compose(composer, count, (*seed, 0))
+        return
+    # A process that is forked would inherit the locks of the training's threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _begin, (composer,)) as pool:
+
+        def compose(count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+            counts = [min(_CHUNK, count - start) for start in range(0, count, _CHUNK)]
+            seeds = [(*seed, i) for i in range(len(counts))]
+            parts = list(pool.map(_compose_here, counts, seeds))
+            x, y = zip(*parts, strict=True)
+            return np.concatenate(x), np.concatenate(y)
+
+        yield compose
+
+
+_here: list[Composer] = []  # a worker's
+
+
+def _begin(composer: Composer) -> None:
+    """Prepare a worker: Ctrl-C is the business of the process that began it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _here.append(composer)
+
+
+def _compose_here(count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+    return _compose(_here[0], count, seed)
+
+
+def _compose(composer: Composer, count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+    return encode(composer.compose(count, np.random.default_rng(seed)))
