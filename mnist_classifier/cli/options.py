@@ -76,7 +76,8 @@ def import_learning(quiet: bool) -> None:
             f"KERAS_BACKEND is {backend!r}; expected one of {', '.join(BACKENDS)}, or nothing: "
             "set or unset it"
         )
-    require("train", "keras", "tensorflow", "sklearn", "matplotlib", "mlxtend")
+    needed = ("tensorflow",) if backend == "tensorflow" else ()
+    require("train", "keras", *needed, "sklearn", "matplotlib", "mlxtend")
     if importlib.util.find_spec(backend) is None:
         raise MissingExtraError(
             f"KERAS_BACKEND is {backend}, which is not installed; expected it to be: "
