@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from mnist_classifier.learn.arrays import Floats
@@ -56,6 +57,7 @@ _here: list[Composer] = []  # a worker's
 def _begin(composer: Composer) -> None:
     """Prepare a worker: Ctrl-C is the business of the process that began it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # each core has a worker of its own
     _here.append(composer)
 
 

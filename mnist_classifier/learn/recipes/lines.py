@@ -41,11 +41,11 @@ class LinesRecipe(Recipe):
     """
 
     name: str = "lines"
-    epochs: int = 50
+    epochs: int = 140
     lines: int = 8192
     reuse: int = 2
     width: int = 128
-    batch_size: int = 32
+    batch_size: int = 64
     learning_rate: float = 2e-3
     warmup: float = 0.02
     weight_decay: float = 1e-3
