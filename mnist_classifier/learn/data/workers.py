@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,36 +19,46 @@ from mnist_classifier.learn.data.lines import Composer, encode
 _CHUNK = 256  # lines that one process composes at a time
 
 
-class Compose(Protocol):
-    """Composes lines."""
+Encoded: TypeAlias = "tuple[Floats, Floats]"
+"""Lines as `encode` returns them."""
 
-    def __call__(self, count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
-        """Return so many lines as `encode` does, the same for the same seed."""
+
+class Begin(Protocol):
+    """Begins to compose lines."""
+
+    def __call__(self, count: int, seed: tuple[int, ...]) -> Callable[[], Encoded]:
+        """Begin so many lines, the same for the same seed; return what waits for them."""
 
 
 @contextmanager
-def composing(composer: Composer, most: int) -> Iterator[Compose]:
+def composing(composer: Composer, most: int) -> Iterator[Begin]:
     """Give what composes up to ``most`` lines at a time, on all cores but one.
 
-    Few lines are composed in this process.
+    Few lines are composed in this process, when they are waited for.
     """
     chunks = -(-most // _CHUNK)
     workers = min(chunks, max(1, (os.cpu_count() or 1) - 1))
     if chunks == 1:
-        yield lambda count, seed: _compose(composer, count, (*seed, 0))
+        yield lambda count, seed: lambda: _compose(composer, count, (*seed, 0))
         return
     # A process that is forked would inherit the locks of the training's threads.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin, (composer,)) as pool:
 
-        def compose(count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+        def begin(count: int, seed: tuple[int, ...]) -> Callable[[], Encoded]:
             counts = [min(_CHUNK, count - start) for start in range(0, count, _CHUNK)]
-            seeds = [(*seed, i) for i in range(len(counts))]
-            parts = list(pool.map(_compose_here, counts, seeds))
-            x, y = zip(*parts, strict=True)
-            return np.concatenate(x), np.concatenate(y)
+            parts = [pool.submit(_compose_here, size, (*seed, i)) for i, size in enumerate(counts)]
+            return lambda: _joined([part.result() for part in parts])
 
-        yield compose
+        try:
+            yield begin
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _joined(parts: list[Encoded]) -> Encoded:
+    x, y = zip(*parts, strict=True)
+    return np.concatenate(x), np.concatenate(y)
 
 
 _here: list[Composer] = []  # a worker's
@@ -61,9 +71,9 @@ def _begin(composer: Composer) -> None:
     _here.append(composer)
 
 
-def _compose_here(count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+def _compose_here(count: int, seed: tuple[int, ...]) -> Encoded:
     return _compose(_here[0], count, seed)
 
 
-def _compose(composer: Composer, count: int, seed: tuple[int, ...]) -> tuple[Floats, Floats]:
+def _compose(composer: Composer, count: int, seed: tuple[int, ...]) -> Encoded:
     return encode(composer.compose(count, np.random.default_rng(seed)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -41,7 +41,7 @@ class LinesRecipe(Recipe):
     """
 
     name: str = "lines"
-    epochs: int = 140
+    epochs: int = 120
     lines: int = 8192
     reuse: int = 2
     width: int = 128
@@ -93,7 +93,7 @@ class LinesRecipe(Recipe):
             keras.optimizers.AdamW(schedule, weight_decay=self.weight_decay, clipnorm=5.0),
             keras.losses.CTC(),
             metrics=[keras.metrics.MeanMetricWrapper(lines_read_exactly, name="accuracy")],
-            jit_compile=False,
+            jit_compile=keras.config.backend() == "jax",  # where Keras else compiles nothing
         )
 
     @property
@@ -103,14 +103,21 @@ class LinesRecipe(Recipe):
     def stages(self, model: keras.Model, splits: Splits) -> Iterator[Stage]:
         """Yield the one training; the last epoch's weights are kept, and nothing is chosen."""
         validation = fixed_lines(splits.validation, self.validation_lines, self.width)
-        with composing(Composer.of(splits.train, self.width), self.lines) as compose:
+        with composing(Composer.of(splits.train, self.width), self.lines) as begin:
+
+            @lru_cache(maxsize=2)
+            def begun(seed: int, first: int) -> Callable[[], tuple[Floats, Floats]]:
+                return begin(self.lines, (seed, first))
 
             @lru_cache(maxsize=1)
             def composed(seed: int, first: int) -> tuple[Floats, Floats]:
-                return compose(self.lines, (seed, first))
+                return begun(seed, first)()
 
             def images(seed: int, epoch: int) -> tuple[Floats, Floats, Order]:
-                x, y = composed(seed, epoch - epoch % self.reuse)
+                first = epoch - epoch % self.reuse
+                x, y = composed(seed, first)
+                if first + self.reuse < self.epochs:
+                    begun(seed, first + self.reuse)  # while these are learned from
                 # A last batch of another size would be traced anew.
                 order = shuffled(len(x), seed, epoch)[: self._steps * self.batch_size]
                 return x, y, order

@@ -82,7 +82,7 @@ class ReaderRecipe(Recipe):
             keras.optimizers.AdamW(self.rate(0), weight_decay=self.weight_decay),
             cross_entropy_with_reject,
             metrics=[keras.metrics.MeanMetricWrapper(accuracy_with_reject, name="accuracy")],
-            jit_compile=False,
+            jit_compile=keras.config.backend() == "jax",  # where Keras else compiles nothing
         )
 
     def stages(self, model: keras.Model, splits: Splits) -> Iterator[Stage]:

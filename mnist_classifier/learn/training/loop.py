@@ -22,6 +22,7 @@ from mnist_classifier.learn.training.stages import (
     likeliest_class_right,
 )
 
+_JUDGED_TOGETHER = 2000  # images
 _STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")  # what early stopping remembers
 
 
@@ -192,7 +193,8 @@ def judge(
 ) -> dict[str, float]:
     """Return ``val_loss`` and ``val_accuracy``: the share of answers that are right.
 
-    Keras's own evaluation would first trace a function for it, which takes longer.
+    On TensorFlow, Keras's own evaluation would first trace a function for it, which takes longer;
+    on JAX, what has no function of its own is compiled at each call.
 
     Args:
         model: A compiled network.
@@ -200,6 +202,9 @@ def judge(
         y: Targets, shape ``(n, …)``, such as one-hot labels.
         is_right: As a plan's ``right``.
     """
+    if keras.config.backend() == "jax":
+        judged = model.evaluate(x, y, batch_size=_JUDGED_TOGETHER, verbose=0, return_dict=True)
+        return {f"val_{name}": float(judged[name]) for name in ("loss", "accuracy")}
     answers = predict(model, x)
     loss = model.compute_loss(x, y, answers, training=False)
     right = keras.ops.convert_to_numpy(is_right(y, answers))

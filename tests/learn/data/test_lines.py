@@ -140,8 +140,8 @@ def test_several_processes_compose_the_same(splits, monkeypatch):
     lines = {}
     for cores in (1, 3):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        with composing(Composer.of(splits.train, 32), 600) as compose:
-            lines[cores] = compose(600, (0, 1))
+        with composing(Composer.of(splits.train, 32), 600) as begin:
+            lines[cores] = begin(600, (0, 1))()
     (x, y), (other_x, other_y) = lines.values()
     assert len(x) == 600
     assert (x == other_x).all()
