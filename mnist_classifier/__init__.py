@@ -8,7 +8,8 @@ from mnist_classifier.version import __version__
 
 if TYPE_CHECKING:
     from mnist_classifier.read.model import Judgement
-    from mnist_classifier.read.reader import Digit, DigitReader, Reading
+    from mnist_classifier.read.reader import DigitReader
+    from mnist_classifier.read.reading import Digit, Reading
 
 __all__ = ["Digit", "DigitReader", "Judgement", "Reading", "__version__"]
 

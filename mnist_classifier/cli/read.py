@@ -16,7 +16,8 @@ from mnist_classifier.errors import MnistError, PictureError, SettingsError
 
 if TYPE_CHECKING:
     from mnist_classifier.read.pattern import Pattern
-    from mnist_classifier.read.reader import DigitReader, Reading
+    from mnist_classifier.read.reader import DigitReader
+    from mnist_classifier.read.reading import Reading
 
 _STDIN = "-"
 _SHOW_PROGRESS_FROM = 20
@@ -218,7 +219,7 @@ def _sure(confidence: float) -> str:
 def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
     import json
 
-    from mnist_classifier.read.reader import Reading
+    from mnist_classifier.read.reading import Reading
 
     known = reading or Reading("", (), None)
     outcome = {"picture": name, **known.to_dict(), "error": error}

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_classifier.errors import OutputError
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
-from mnist_classifier.read.reader import Digit, Reading
+from mnist_classifier.read.reading import Digit, Reading
 
 _SURE = (40, 140, 30)  # BGR: green
 _UNSURE = (0, 110, 230)  # orange, below 0.9

@@ -1,7 +1,8 @@
-"""Lines of numbers in a picture: strips are read, and of those that overlap the surest is kept."""
+"""Lines of numbers in a picture: strips are read; those that overlap vote on what is there."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +28,8 @@ _FURTHER_DIGIT = 0.95
 _OTHER_SIZE = 2.0
 _SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
 _INK = 0.4  # of a normalised strip
+# Of the share of votes times the surest strip's probability: what makes it the line's own.
+_AGREEMENT = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,12 @@ class FoundLine:
     Attributes:
         candidates: The texts that it may be, the likeliest first.
         characters: Of the likeliest, from the left.
+        columns: Of the strips that show it.
     """
 
     candidates: tuple[Candidate, ...]
     characters: tuple[Character, ...]
+    columns: tuple[Doubles, ...]
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,41 @@ class _ReadStrip:
 
     strip: Strip
     columns: Doubles
-    text: tuple[int, ...]  # indices into the columns, from 1
+    text: str
     probability: float
     centres: Doubles  # of the characters in the picture, shape (n, 2)
-    score: float
+
+    @property
+    def digits(self) -> str:
+        """The text without separators."""
+        return "".join(filter(str.isdigit, self.text))
+
+    @property
+    def score(self) -> float:
+        """How many digits are read, each as probable as the text: a long one is rarely a chance."""
+        return len(self.digits) * self.probability
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Where it is among lines, from above and from the left."""
+        return float(self.centres[:, 1].mean()), float(self.centres[0, 0])
+
+
+@dataclass(frozen=True)
+class _Voted:
+    """What strips that overlap say together.
+
+    Attributes:
+        strip: The surest one that says what most say.
+        strips: All of them.
+        share: Of their scores, what says the same digits, in (0, 1].
+        others: The scores of other texts.
+    """
+
+    strip: _ReadStrip
+    strips: Sequence[_ReadStrip]
+    share: float
+    others: dict[str, float]
 
 
 class LineFinder:
@@ -95,21 +131,25 @@ class LineFinder:
         """Read strips; return the lines, from the top.
 
         Args:
-            whole: Strips that each hold the whole picture; a line that is surely read in one of
-                them leaves no room for others.
-            further: Other guesses of where lines are.
+            whole: Strips that each hold the whole picture; where they agree and are sure, no other
+                is read.
+            further: Other guesses of where lines are, and of how they are written.
             pattern: What each line's text must match; ``None``: anything.
         """
         read = self._read_all(whole, pattern)
-        if not any(one.probability >= _ONLY_LINE for one in read):
+        if not _agree(read):
             read += self._read_all(further, pattern)
-        kept: list[_ReadStrip] = []
-        for one in sorted(read, key=lambda one: -one.score):
-            if not kept or (
-                _is_further(one, kept[0]) and not any(_overlap(one, other) for other in kept)
-            ):
-                kept.append(one)
-        kept.sort(key=lambda one: (float(one.centres[:, 1].mean()), float(one.centres[0, 0])))
+        left = sorted(read, key=lambda one: -one.score)
+        kept: list[_Voted] = []
+        while left:
+            surest = left[0]
+            if kept and not _is_further(surest, kept[0].strip):
+                left = left[1:]
+                continue
+            voted = _vote([one for one in left if one is surest or _overlap(surest, one)])
+            kept.append(voted)
+            left = [one for one in left if one is not surest and not _overlap(voted.strip, one)]
+        kept.sort(key=lambda one: one.strip.place)
         return [self._line(one, pattern) for one in kept]
 
     def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
@@ -123,17 +163,17 @@ class LineFinder:
 
     def _read(self, strip: Strip, columns: Doubles, pattern: Pattern | None) -> _ReadStrip | None:
         """Read a strip; None where nothing stands in it."""
+        alphabet = self._model.alphabet
         if pattern:
-            likely = candidates(columns, self._model.alphabet, pattern, 1)
+            likely = candidates(columns, alphabet, pattern, 1)
             if not likely:
                 return None
-            text = [self._model.alphabet.index(c) + 1 for c in likely[0].text]
+            text = [alphabet.index(c) + 1 for c in likely[0].text]
             # Strips are compared by how likely a text is, not by how likely it is if one matches.
-            columns = limited(columns, self._model.alphabet, pattern)
+            columns = limited(columns, alphabet, pattern)
         else:
             text = likeliest_path(columns)
-        count = sum(index in self._digits for index in text)
-        if not count:
+        if not any(index in self._digits for index in text):
             return None
         probability = text_probability(columns, text)
         if probability < _LEAST and not pattern:
@@ -142,24 +182,58 @@ class LineFinder:
         centres = np.array(
             [strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in places(columns, text)]
         )
-        return _ReadStrip(strip, columns, tuple(text), probability, centres, count * probability)
+        written = "".join(alphabet[index - 1] for index in text)
+        return _ReadStrip(strip, columns, written, probability, centres)
 
-    def _line(self, read: _ReadStrip, pattern: Pattern | None) -> FoundLine:
-        """Return what was read in a strip, with its alternatives and its characters' boxes."""
-        alphabet = self._model.alphabet
-        likely = candidates(read.columns, alphabet, pattern, ALTERNATIVES)
-        text = [alphabet.index(c) + 1 for c in likely[0].text]
-        if not text:  # all ways to nothing together are likelier than those to the text
-            text = list(read.text)
-        where = places(read.columns, text)
+    def _line(self, voted: _Voted, pattern: Pattern | None) -> FoundLine:
+        """Return what was read, with its alternatives and its characters' boxes."""
+        alphabet, read = self._model.alphabet, voted.strip
+        beam = {
+            candidate.text: candidate.probability
+            for candidate in candidates(read.columns, alphabet, pattern, 1 + ALTERNATIVES)
+        }
+        own = beam.pop(read.text, read.probability)
+        probability = (voted.share * own) ** _AGREEMENT
+        # What is left of the probability is the others', as they were read.
+        others: dict[str, float] = defaultdict(float, voted.others)
+        for text, likely in beam.items():
+            others[text] += likely * len(text)
+        left = (1 - probability) / max(sum(others.values()), 1e-12)
+        best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
+        indices = [alphabet.index(c) + 1 for c in read.text]
+        where = places(read.columns, indices)
         ink = np.clip(normalise_lines(read.strip.image[None])[0], 0, 1)
         return FoundLine(
-            tuple(likely),
+            (
+                Candidate(read.text, probability),
+                *(Candidate(text, left * others[text]) for text in best),
+            ),
             tuple(
                 self._character(read, ink, index, column, left, right)
-                for index, column, (left, right) in zip(text, where, _cells(where), strict=True)
+                for index, column, (left, right) in zip(indices, where, _cells(where), strict=True)
             ),
+            tuple(one.columns for one in voted.strips),
         )
+
+    def against(self, line: FoundLine, digits: str) -> float:
+        """Return how probable other digits are in a line, against those that were read.
+
+        Args:
+            line: From `read`.
+            digits: What may stand there instead.
+
+        Returns:
+            The ratio of the two texts' probabilities, each in the strip that shows it best.
+        """
+        read = "".join(filter(str.isdigit, line.candidates[0].text))
+        best = [
+            max(text_probability(columns, self._indices(text)) for columns in line.columns)
+            for text in (digits, line.candidates[0].text, read)
+        ]
+        return best[0] / max(*best[1:], 1e-12)
+
+    def _indices(self, text: str) -> list[int]:
+        return [self._model.alphabet.index(character) + 1 for character in text]
 
     def _character(
         self, read: _ReadStrip, ink: FloatImage, index: int, column: int, left: float, right: float
@@ -185,9 +259,36 @@ class LineFinder:
         )
 
 
+def _agree(read: Sequence[_ReadStrip]) -> bool:
+    """Return whether several strips say the same, and are sure; of a single digit none is."""
+    sure = [one for one in read if one.probability >= _ONLY_LINE]
+    return len(sure) > 1 and len(sure[0].digits) > 1 and len({one.digits for one in read}) == 1
+
+
+def _vote(strips: Sequence[_ReadStrip]) -> _Voted:
+    """Return what strips of one place say together: the digits of which most is said.
+
+    Each votes with its score. Digits are counted together whatever separators stand between them.
+    """
+    of_digits: dict[str, float] = defaultdict(float)
+    of_texts: dict[str, float] = defaultdict(float)
+    for one in strips:
+        of_digits[one.digits] += one.score
+        of_texts[one.text] += one.score
+    digits = max(of_digits, key=lambda digits: of_digits[digits])
+    same = [one for one in strips if one.digits == digits]
+    text = max((one.text for one in same), key=lambda text: of_texts[text])
+    surest = max(
+        (one for one in same if one.text == text),
+        key=lambda one: (one.strip.plain, one.probability),
+    )
+    share = of_digits[digits] / sum(of_digits.values())
+    return _Voted(surest, strips, share, {t: score for t, score in of_texts.items() if t != text})
+
+
 def _is_further(one: _ReadStrip, first: _ReadStrip) -> bool:
     """Return whether a strip may hold a further line beside the surest one."""
-    least = _FURTHER if len(one.text) > 1 else _FURTHER_DIGIT
+    least = _FURTHER if len(one.digits) > 1 else _FURTHER_DIGIT
     size = one.strip.scale / first.strip.scale
     return one.probability >= least and 1 / _OTHER_SIZE <= size <= _OTHER_SIZE
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import SettingsError
 from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, is_normalised, normalise
-from mnist_classifier.read.decoding import Candidate
+from mnist_classifier.read.choice import choose
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
+from mnist_classifier.read.reading import Digit, Line, Reading
 from mnist_classifier.read.segmentation import (
-    Box,
     Mark,
     find_ink,
     find_marks,
@@ -31,106 +31,15 @@ from mnist_classifier.read.segmentation import (
     touches_edge,
     typical_height,
 )
-from mnist_classifier.read.strips import Grey, Strip, about, to_grey, whole, windows
+from mnist_classifier.read.strips import Grey, Strip, about, to_grey, varied, whole, windows
 from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
-# Marks as sure as this, or so many times as probable as a line, are taken as they are.
-_SURE = 0.9
-_SURE_OF_ONE, _ONE_AGAINST_LINE = 0.8, 0.7
-_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.95, 1.3
-# How sure a line of several digits must be where marks were refused: of as many digits as marks; of
-# two that were fewer marks; of more that were fewer; where no marks were found, of two and of more.
-_LEAST_BY_MARK = 0.6
-_LEAST_OF_TWO, _LEAST_OF_MORE = 0.97, 0.7
-_LEAST_UNSEEN_TWO, _LEAST_UNSEEN = 0.5, 0.3
-_PAGE = 40  # digits
+_PAGE, _SURE = 40, 0.9  # digits of a page, and how sure they are in the mean
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
-
-
-@dataclass(frozen=True)
-class Digit:
-    """One digit found in a picture."""
-
-    label: int
-    """0 to 9."""
-    confidence: float
-    """The label's probability, in [0, 1], calibrated on MNIST's validation images."""
-    probabilities: Floats
-    """Shape ``(10,)``, in [0, 1], sum 1: each class's probability, given that it is a digit."""
-    box: Box
-    """``(x, y, width, height)`` in the picture's pixels."""
-    image: Floats
-    """Shape ``(28, 28)``, in [0, 1], light on dark: the network's input."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a picture."""
-
-    text: str
-    """Digits, separators (``. , - / :``) as they are written, a space for a wide gap, ``?`` for a
-    mark that is no digit."""
-    probability: float
-    """Of the whole text, in [0, 1]."""
-    alternatives: tuple[Candidate, ...]
-    """The next likeliest texts, without spaces, each with its probability."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The numbers of a picture."""
-
-    text: str
-    """The lines' texts in reading order, parted by a newline."""
-    digits: tuple[Digit, ...]
-    """The digits in reading order."""
-    refused: str | None
-    """Why there is no text, or None."""
-    lines: tuple[Line, ...] = ()
-    """The lines from the top."""
-
-    @property
-    def number(self) -> str:
-        """The digits of the text alone, lines parted by a newline."""
-        return "".join(c for c in self.text if c.isdigit() or c == "\n")
-
-    @property
-    def confidence(self) -> float:
-        """The probability that all of it is right, in [0, 1]; 0 where there is nothing."""
-        return math.prod(line.probability for line in self.lines) if self.lines else 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as values that JSON can hold."""
-        return {
-            "text": self.text,
-            "number": self.number,
-            "confidence": round(self.confidence, 6),
-            "lines": [
-                {
-                    "text": line.text,
-                    "probability": round(line.probability, 6),
-                    "alternatives": [
-                        {"text": other.text, "probability": round(other.probability, 6)}
-                        for other in line.alternatives
-                    ],
-                }
-                for line in self.lines
-            ],
-            "digits": [
-                {
-                    "label": digit.label,
-                    "confidence": round(digit.confidence, 6),
-                    "probabilities": [round(float(p), 6) for p in digit.probabilities],
-                    "box": list(digit.box),
-                }
-                for digit in self.digits
-            ],
-            "refused": self.refused,
-        }
 
 
 @dataclass(frozen=True)
@@ -215,8 +124,11 @@ class DigitReader:
         marks = self._read_marks(strength, scale)
         if known is None and _is_page(marks.reading):
             return marks.reading
-        of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
-        return of_lines if known else choose(marks.reading, of_lines, marks.count)
+        found, of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
+        if known:
+            return of_lines
+        against = partial(self._finder.against, found[0]) if len(found) == 1 else None
+        return choose(marks.reading, of_lines, marks.count, against)
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
@@ -257,14 +169,14 @@ class DigitReader:
         marks: list[list[Mark]],
         ink_scale: float,
         pattern: Pattern | None,
-    ) -> Reading:
+    ) -> tuple[list[FoundLine], Reading]:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
         scale = ink_scale / grey_scale
-        further = chain(windows(grey), _about_lines(grey, marks, scale))
+        further = chain(varied(grey), windows(grey), _about_lines(grey, marks, scale))
         found = self._finder.read(whole(grey), further, pattern)
         if not found:
-            return Reading("", (), "no number was found")
+            return [], Reading("", (), "no number was found")
         scale = file_scale * grey_scale
         lines = tuple(
             Line(_text(line), line.candidates[0].probability, line.candidates[1:]) for line in found
@@ -275,7 +187,7 @@ class DigitReader:
             for character in line.characters
             if character.text.isdigit()
         )
-        return Reading("\n".join(line.text for line in lines), digits, None, lines)
+        return found, Reading("\n".join(line.text for line in lines), digits, None, lines)
 
     def _classify(self, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Return for each mark how surely it is one digit, and its label.
@@ -330,44 +242,6 @@ class DigitReader:
         return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
 
 
-def choose(of_marks: Reading, of_lines: Reading, marks: int) -> Reading:
-    """Return the reading that is rather right: of marks judged one by one, or of whole lines.
-
-    Args:
-        of_marks: Made of marks, each judged alone.
-        of_lines: Made of whole lines.
-        marks: How many there are. Where they were refused, the network of digits has judged them:
-            it knows letters and scribbles better than that of lines, which must then be surer, most
-            of all where it finds more digits than there are marks. A single digit is never taken.
-    """
-    if of_lines.refused:
-        return of_marks
-    if of_marks.refused is None:
-        return of_marks if _stands(of_marks, of_lines) else of_lines
-    digits = len(of_lines.digits)
-    if digits == 1:
-        return of_marks
-    if not marks:
-        least = _LEAST_UNSEEN_TWO if digits == 2 else _LEAST_UNSEEN
-    elif marks >= digits:
-        least = _LEAST_BY_MARK
-    else:
-        least = _LEAST_OF_TWO if digits == 2 else _LEAST_OF_MORE
-    return of_lines if of_lines.confidence >= least else of_marks
-
-
-def _stands(of_marks: Reading, of_lines: Reading) -> bool:
-    """Return whether accepted marks stand against a line."""
-    if "?" in of_marks.text:
-        sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
-        return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
-    if len(of_marks.digits) == 1:
-        least = min(_SURE_OF_ONE, _ONE_AGAINST_LINE * of_lines.confidence)
-    else:
-        least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
-    return of_marks.confidence >= least
-
-
 def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
     """Yield strips about each line of marks, whose boxes times ``scale`` are the grey picture's."""
     spent = 0
@@ -383,11 +257,6 @@ def _is_page(of_marks: Reading) -> bool:
     """Return whether marks are a page of digits, well read: each line again would take long."""
     sure = [digit.confidence for digit in of_marks.digits]
     return len(sure) >= _PAGE and float(np.mean(sure)) >= _SURE
-
-
-def _length(reading: Reading) -> int:
-    """Return how many marks or characters a reading has."""
-    return sum(not character.isspace() for character in reading.text)
 
 
 def _text(line: FoundLine) -> str:

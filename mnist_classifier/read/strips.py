@@ -22,7 +22,11 @@ Grey = npt.NDArray[np.uint8]
 
 _LONGEST_SIDE = 1600
 _LEAST_HEIGHT = 12  # of a window: smaller digits are not legible
-_WHOLE = (1.25, 1.0)  # heights of strips, as shares of the picture's
+_WHOLE = (1.25, 1.1, 1.0)  # heights of strips, as shares of the picture's
+_VARIED = (1.5, 0.9)
+_VARIED_SHAPE = (1.25, 1.0)
+_UPRIGHTER = (0.15, 0.3)  # shears of strips that hold slanted writing, pixels for each pixel up
+_SQUEEZED = (0.8, 1.25)  # widths, times the usual
 _WINDOWS = (0.75, 0.5, 0.33, 0.22, 0.15)
 _STRIDE = 0.25  # of a window's height
 _MOST_WIDTH = 3000  # pixels of strips for one picture's windows, at 32 pixels high
@@ -37,15 +41,14 @@ class Strip:
     Attributes:
         image: Greys, shape ``(32, width)``; the width a multiple of 4.
         matrix: Maps the strip's pixels to the picture's: shape ``(2, 3)``.
+        scale: Pixels of the picture to one of the strip, from above to below.
+        plain: Whether it is neither sheared nor squeezed.
     """
 
     image: Grey
     matrix: npt.NDArray[np.float64]
-
-    @property
-    def scale(self) -> float:
-        """Pixels of the picture to one of the strip."""
-        return float(np.hypot(self.matrix[0, 1], self.matrix[1, 1]))
+    scale: float
+    plain: bool = True
 
     def in_picture(self, x: float, y: float) -> tuple[float, float]:
         """Return where a point of the strip lies in the picture."""
@@ -85,6 +88,24 @@ def whole(grey: Grey) -> Iterator[Strip]:
     for share in _WHOLE:
         if width * LINE_HEIGHT / (share * height) <= _LONGEST_STRIP:
             yield cut(grey, (width / 2, height / 2), width, share * height, 0.0)
+
+
+def varied(grey: Grey) -> Iterator[Strip]:
+    """Yield strips that hold the whole picture as if it were written otherwise.
+
+    Larger and smaller, with less slant, narrower and wider: test-time augmentation.
+    """
+    height, width = grey.shape
+    for share in _VARIED:
+        if width * LINE_HEIGHT / (share * height) <= _LONGEST_STRIP:
+            yield cut(grey, (width / 2, height / 2), width, share * height, 0.0)
+    for share in _VARIED_SHAPE:
+        if width * LINE_HEIGHT / (share * height) > _LONGEST_STRIP:
+            continue
+        for shear in _UPRIGHTER:
+            yield cut(grey, (width / 2, height / 2), width, share * height, 0.0, shear=shear)
+        for wide in _SQUEEZED:
+            yield cut(grey, (width / 2, height / 2), width, share * height, 0.0, wide=wide)
 
 
 def windows(grey: Grey) -> Iterator[Strip]:
@@ -133,9 +154,17 @@ def about(
 
 
 def cut(
-    grey: Grey, centre: tuple[float, float], width: float, height: float, angle: float
+    grey: Grey,
+    centre: tuple[float, float],
+    width: float,
+    height: float,
+    angle: float,
+    shear: float = 0.0,
+    wide: float = 1.0,
 ) -> Strip:
-    """Cut a strip out; beyond the picture's edges, paper goes on.
+    """Cut a strip out; beyond the picture's edges, what is at the edge goes on.
+
+    A rule that ends with the picture would else look like a 1.
 
     Args:
         grey: The picture.
@@ -143,11 +172,13 @@ def cut(
         width: In the picture's pixels.
         height: In the picture's pixels.
         angle: Of the strip's direction below the horizontal, in radians.
+        shear: How far writing that leans to the right is set upright: pixels for each pixel up.
+        wide: So many times as wide as high, against the picture.
     """
     scale = height / LINE_HEIGHT
-    columns = int(np.clip(np.ceil(width / scale / 4), 4, _LONGEST_STRIP // 4)) * 4
+    columns = int(np.clip(np.ceil(wide * width / scale / 4), 4, _LONGEST_STRIP // 4)) * 4
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
+    turn = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[1 / wide, -shear], [0, 1]])
     middle = np.array([(columns - 1) / 2, (LINE_HEIGHT - 1) / 2])
     matrix = np.column_stack([turn, np.array(centre) - 0.5 - turn @ middle])
     source, shrunk = grey, 1.0
@@ -165,16 +196,15 @@ def cut(
         there = (there + [[0, 0, 0.5], [0, 0, 0.5]]) * [[fx], [fy]] - [[0, 0, 0.5], [0, 0, 0.5]]
     else:
         there = matrix
-    paper = int(np.median(grey[:: max(1, grey.shape[0] // 64), :: max(1, grey.shape[1] // 64)]))
     image = cv2.warpAffine(
         source,
         there,
         (columns, LINE_HEIGHT),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=paper,
+        borderMode=cv2.BORDER_REPLICATE,
     )
-    return Strip(np.asarray(image, np.uint8), matrix)
+    plain = shear == 0 and wide == 1
+    return Strip(np.asarray(image, np.uint8), matrix, scale, plain)
 
 
 def _bounds(

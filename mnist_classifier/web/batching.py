@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from mnist_classifier.read.model import Judgement
 from mnist_classifier.read.pattern import Pattern
-from mnist_classifier.read.reader import DigitReader, Reading
+from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.read.reading import Reading
 from mnist_classifier.web.threads import Threads
 
 Images = npt.NDArray[np.uint8]

@@ -1,0 +1,98 @@
+"""The choice between two readings of a picture: of marks judged one by one, and of whole lines.
+
+Each knows what the other does not. Marks are judged by a network that knows letters and scribbles
+for what they are, and in a picture of any size; lines are read on any paper, and whatever touches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from mnist_classifier.read.reading import Reading
+
+# How sure a line of several digits must be where marks were refused: of two from fewer marks, as
+# letters and scribbles give; of other two; of more.
+_LEAST_OF_TWO_FROM_FEWER, _LEAST_OF_TWO, _LEAST_OF_MORE = 0.9, 0.5, 0.4
+# What either network may have overlooked, added to the marks' probabilities of both texts.
+_OVERLOOKED = 0.03
+# The marks' odds where their count is another: lines lose digits that stand close. If the marks'
+# first or last is a 1 more, it is rather a rule at the side.
+_OTHER_COUNT, _RULE_AS_ONE = 30.0, 0.3
+# Several lines, or marks among which are foreign ones, stand where they are as sure as this, or so
+# many times as probable.
+_SURE, _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.9, 0.95, 1.3
+
+
+def choose(
+    of_marks: Reading, of_lines: Reading, marks: int, against: Callable[[str], float] | None
+) -> Reading:
+    """Return the reading that is rather right.
+
+    Args:
+        of_marks: Made of marks, each judged alone.
+        of_lines: Made of whole lines.
+        marks: How many there are. Where they were refused, a line must be sure, most of all where
+            it finds more digits than there are marks; a single digit is then never taken.
+        against: Takes digits; returns how probable they are in the line, against those read there.
+            None where there are several lines.
+    """
+    if of_lines.refused:
+        return of_marks
+    if of_marks.refused:
+        return of_lines if of_lines.confidence >= _least(of_lines, marks) else of_marks
+    if "?" in of_marks.text or len(of_marks.lines) > 1 or against is None:
+        return of_marks if _stands(of_marks, of_lines) else of_lines
+    if of_marks.number == of_lines.number:
+        return _agreed(of_marks, of_lines)
+    odds = _odds(of_marks, of_lines) * against(of_marks.number)
+    chosen, sure = (of_marks, odds) if odds > 1 else (of_lines, 1 / max(odds, 1e-12))
+    (line,) = chosen.lines
+    return replace(
+        chosen, lines=(replace(line, probability=min(line.probability, sure / (1 + sure))),)
+    )
+
+
+def _least(of_lines: Reading, marks: int) -> float:
+    """Return how sure a line must be where marks were refused."""
+    digits = len(of_lines.digits)
+    if digits < 2:
+        return math.inf
+    if digits > 2:
+        return _LEAST_OF_MORE
+    return _LEAST_OF_TWO_FROM_FEWER if 0 < marks < 2 else _LEAST_OF_TWO
+
+
+def _agreed(of_marks: Reading, of_lines: Reading) -> Reading:
+    """Return what both say: the line's separators, the marks' boxes, the greater probability."""
+    ((marks,), (line,)) = of_marks.lines, of_lines.lines
+    surer = replace(line, probability=max(marks.probability, line.probability))
+    return replace(of_lines, digits=of_marks.digits, lines=(surer,))
+
+
+def _odds(of_marks: Reading, of_lines: Reading) -> float:
+    """Return how probable the marks' digits are against the line's, by the marks' network."""
+    own, other = of_marks.number, of_lines.number
+    if len(own) != len(other):
+        rule = len(own) > len(other) and other in own.strip("1")
+        return (_RULE_AS_ONE if rule else _OTHER_COUNT) * of_marks.confidence
+    probable = math.prod(
+        float(digit.probabilities[int(character)])
+        for digit, character in zip(of_marks.digits, other, strict=True)
+    )
+    return (of_marks.confidence + _OVERLOOKED) / (probable + _OVERLOOKED)
+
+
+def _stands(of_marks: Reading, of_lines: Reading) -> bool:
+    """Return whether marks of several lines, or with foreign ones among them, stand."""
+    if "?" in of_marks.text:
+        sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
+        return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
+    least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
+    return of_marks.confidence >= least
+
+
+def _length(reading: Reading) -> int:
+    """Return how many marks or characters a reading has."""
+    return sum(not character.isspace() for character in reading.text)
