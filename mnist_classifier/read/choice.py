@@ -17,8 +17,8 @@ from mnist_classifier.read.reading import Reading
 _LEAST_OF_TWO_FROM_FEWER, _LEAST_OF_TWO, _LEAST_OF_MORE = 0.9, 0.5, 0.4
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
-# The marks' odds where their count is another: lines lose digits that stand close. If the marks'
-# first or last is a 1 more, it is rather a rule at the side.
+# The marks' odds where they are more or fewer: lines lose digits that stand close. What marks have
+# more at the sides, if it is 1s, is rather rules.
 _OTHER_COUNT, _RULE_AS_ONE = 30.0, 0.3
 # Several lines, or marks among which are foreign ones, stand where they are as sure as this, or so
 # many times as probable.
@@ -75,7 +75,7 @@ def _odds(of_marks: Reading, of_lines: Reading) -> float:
     """Return how probable the marks' digits are against the line's, by the marks' network."""
     own, other = of_marks.number, of_lines.number
     if len(own) != len(other):
-        rule = len(own) > len(other) and other in own.strip("1")
+        rule = other in own and set(own.replace(other, "", 1)) == {"1"}
         return (_RULE_AS_ONE if rule else _OTHER_COUNT) * of_marks.confidence
     probable = math.prod(
         float(digit.probabilities[int(character)])

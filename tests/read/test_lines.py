@@ -7,7 +7,7 @@ import pytest
 from mnist_classifier.errors import ModelError, SettingsError
 from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.line_model import LineModel
-from mnist_classifier.read.reader import Digit, Line, Reading, choose
+from mnist_classifier.read.reading import Line, Reading
 
 from .drawing import write
 
@@ -18,19 +18,6 @@ def on_guilloche(picture):
     y, x = np.mgrid[:height, :width]
     waves = 25 * np.sin((x + 12 * np.sin(y / 15)) / 3) + 25 * np.sin((x - 2 * y) / 7)
     return np.clip(picture.astype(np.float32) * 0.75 + 30 + waves[..., None], 0, 255).astype("u1")
-
-
-def reading(text, probability, confidences=None):
-    digits = tuple(
-        Digit(int(c), p, np.full(10, 0.1, np.float32), (0, 0, 1, 1), np.zeros((28, 28), np.float32))
-        for c, p in zip(
-            [c for c in text if c.isdigit()], confidences or [probability] * 99, strict=False
-        )
-    )
-    return Reading(text, digits, None, (Line(text, probability, ()),))
-
-
-REFUSED = Reading("", (), "no digit")
 
 
 @pytest.mark.parametrize("text", ["47", "2058", "316"])
@@ -81,33 +68,9 @@ def test_number_and_confidence_of_a_reading():
     two = Reading("3.14\n6,2", (), None, (Line("3.14", 0.5, ()), Line("6,2", 0.8, ())))
     assert two.number == "314\n62"
     assert two.confidence == pytest.approx(0.4)
-    assert REFUSED.number == ""
-    assert REFUSED.confidence == 0
-
-
-@pytest.mark.parametrize(
-    ("of_marks", "of_lines", "marks", "first"),
-    [
-        (reading("12", 0.99), reading("17", 0.999), 2, True),  # marks are sure
-        (reading("12", 0.5), reading("17", 0.9), 2, False),
-        (reading("12", 0.5), reading("17", 0.3), 2, True),
-        (reading("7", 0.8), reading("17", 0.7), 1, True),
-        (reading("12", 0.5), REFUSED, 2, True),
-        (REFUSED, reading("7", 0.99), 1, True),  # a letter, judged as such
-        (REFUSED, reading("7", 0.99), 0, True),  # of uneven light, perhaps
-        (REFUSED, reading("173", 0.4), 0, False),  # on paper where no ink was found
-        (REFUSED, reading("12", 0.9), 1, True),  # a letter of two stems
-        (REFUSED, reading("12", 0.7), 2, False),
-        (REFUSED, reading("123", 0.5), 1, True),
-        (REFUSED, reading("123", 0.8), 1, False),
-        (REFUSED, reading("123", 0.1), 0, True),
-        (reading("1?2", 0.0, [0.99] * 2), reading("12", 0.9), 3, True),  # passes a mark over
-        (reading("1?2", 0.0, [0.99] * 2), reading("132", 0.9), 3, False),
-        (reading("1?2", 0.0, [0.5] * 2), reading("12", 0.9), 3, False),
-    ],
-)
-def test_which_reading_is_taken(of_marks, of_lines, marks, first):
-    assert choose(of_marks, of_lines, marks) is (of_marks if first else of_lines)
+    refused = Reading("", (), "no digit")
+    assert refused.number == ""
+    assert refused.confidence == 0
 
 
 def test_strips_that_overlap_are_read_once(reader):

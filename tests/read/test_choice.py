@@ -1,0 +1,77 @@
+"""Which of two readings is taken: of marks judged one by one, or of whole lines."""
+
+import numpy as np
+import pytest
+
+from mnist_classifier.read.choice import choose
+from mnist_classifier.read.reading import Digit, Line, Reading
+
+REFUSED = Reading("", (), "no digit")
+
+
+def reading(text, probability, confidence=None):
+    """Return a reading of one line, each of its digits as sure as said."""
+    sure = probability if confidence is None else confidence
+    digits = []
+    for label in map(int, filter(str.isdigit, text)):
+        probabilities = np.full(10, (1 - sure) / 9, np.float32)
+        probabilities[label] = sure
+        image = np.zeros((28, 28), np.float32)
+        digits.append(Digit(label, sure, probabilities, (0, 0, 1, 1), image))
+    return Reading(text, tuple(digits), None, (Line(text, probability, ()),))
+
+
+@pytest.mark.parametrize(
+    ("of_marks", "of_lines", "marks", "first"),
+    [
+        (reading("12", 0.5), REFUSED, 2, True),
+        (REFUSED, reading("7", 0.99), 1, True),  # a letter, judged as such
+        (REFUSED, reading("7", 0.99), 0, True),  # of uneven light, perhaps
+        (REFUSED, reading("173", 0.5), 0, False),  # on paper where no ink was found
+        (REFUSED, reading("173", 0.3), 0, True),
+        (REFUSED, reading("12", 0.8), 1, True),  # a letter of two stems
+        (REFUSED, reading("12", 0.6), 2, False),
+        (REFUSED, reading("12", 0.4), 2, True),
+        (REFUSED, reading("123", 0.5), 1, False),
+        (reading("1?2", 0.0, 0.99), reading("12", 0.9), 3, True),  # passes a mark over
+        (reading("1?2", 0.0, 0.99), reading("132", 0.9), 3, False),
+        (reading("1?2", 0.0, 0.5), reading("12", 0.9), 3, False),
+    ],
+)
+def test_where_one_is_refused_or_has_foreign_marks(of_marks, of_lines, marks, first):
+    chosen = choose(of_marks, of_lines, marks, lambda digits: 1.0)
+    assert chosen is (of_marks if first else of_lines)
+
+
+@pytest.mark.parametrize(
+    ("of_marks", "of_lines", "against", "first"),
+    [
+        (reading("12", 0.9, 0.95), reading("17", 0.9), 0.9, True),  # as probable in the line
+        (reading("12", 0.9, 0.95), reading("17", 0.9), 0.001, False),
+        (reading("12", 0.3, 0.5), reading("17", 0.9), 0.1, False),
+        (reading("2011", 0.9), reading("201", 0.9), 0.1, True),  # a line loses a digit
+        (reading("2071", 0.9), reading("2079", 0.9), 0.001, False),
+        (reading("12011", 0.9), reading("2011", 0.9), 0.5, False),  # rules at the side
+        (reading("7", 0.9), reading("1", 0.9), 0.5, True),
+        (reading("7", 0.9), reading("1", 0.9), 0.01, False),
+    ],
+)
+def test_where_they_differ_both_are_weighed(of_marks, of_lines, against, first):
+    chosen = choose(of_marks, of_lines, len(of_marks.digits), lambda digits: against)
+    assert chosen.text == (of_marks if first else of_lines).text
+    assert chosen.confidence <= (of_marks if first else of_lines).confidence
+
+
+def test_where_they_agree_the_separators_are_the_line_s():
+    of_marks, of_lines = reading("314", 0.97), reading("3.14", 0.8)
+    chosen = choose(of_marks, of_lines, 3, lambda digits: 1.0)
+    assert chosen.text == "3.14"
+    assert chosen.confidence == 0.97
+    assert chosen.digits == of_marks.digits
+
+
+def test_several_lines_of_marks_stand_where_they_are_sure():
+    of_marks = Reading("1\n2", (), None, (Line("1", 0.99, ()), Line("2", 0.99, ())))
+    assert choose(of_marks, reading("12", 0.9), 2, lambda digits: 1.0) is of_marks
+    unsure = Reading("1\n2", (), None, (Line("1", 0.5, ()), Line("2", 0.5, ())))
+    assert choose(unsure, reading("12", 0.9), 2, lambda digits: 1.0).text == "12"
