@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.learn.arrays import Images
+from mnist_classifier.learn.arrays import Images, Labels
+from mnist_classifier.normalisation import SIDE, normalise
 
 Points = npt.NDArray[np.float64]
 
 _MOST_PRESSURE = 1.15  # of the pen, times its width
 _PIECES = 4  # of a stroke, each with its own pressure
+_DRAWN_HEIGHT = 40  # pixels: twice that of MNIST's digits
 _EVENLY = np.linspace(0, 1, 6)[:, None]
 WIDTH, HEIGHT = 6, 9  # of the grid, from the first to the last point
 
@@ -158,6 +160,10 @@ SHAPES: dict[int, dict[str, str]] = {
 }
 
 
+RARE = {"square": 0.2, "like a P": 0.2, "two arms": 0.5, "wide": 0.5}
+"""How often a shape is drawn, against 1 of the others."""
+
+
 @dataclass(frozen=True)
 class Hand:
     """How a person writes, the same for all the digits of a line.
@@ -268,3 +274,34 @@ def write(
             thickness = max(1, round(pen * press))
             cv2.polylines(canvas, [part], False, 255, thickness, cv2.LINE_AA, shift=3)
     return canvas
+
+
+def draw_hand(generator: np.random.Generator) -> Hand:
+    """Draw a person's hand, for single digits."""
+    return Hand(
+        slant=generator.normal(0.12, 0.22),
+        stretch=float(np.exp(generator.normal(0, 0.28))),
+        pen=generator.uniform(0.04, 0.17),
+        shake=generator.uniform(0.08, 0.36),
+        fails=0.1 if generator.random() < 0.1 else 0.0,
+    )
+
+
+def draw_digits(labels: Labels, generator: np.random.Generator) -> Images:
+    """Draw a digit for each label, its shape and hand by chance.
+
+    Args:
+        labels: Shape ``(n,)``, 0 to 9.
+        generator: Random numbers.
+
+    Returns:
+        Shape ``(n, 28, 28)``, uint8, light on dark, normalised as MNIST is.
+    """
+    names = [list(shapes) for shapes in SHAPES.values()]
+    odds = [np.array([RARE.get(name, 1.0) for name in own]) for own in names]
+    drawn = np.empty((len(labels), SIDE, SIDE), np.uint8)
+    for i, label in enumerate(labels):
+        name = generator.choice(names[label], p=odds[label] / odds[label].sum())
+        ink = write(SHAPES[label][str(name)], draw_hand(generator), _DRAWN_HEIGHT, generator)
+        drawn[i] = (normalise(ink.astype(np.float32) / np.float32(255)) * 255).round()
+    return drawn
