@@ -27,6 +27,7 @@ from mnist_classifier.read.segmentation import (
     find_marks,
     group_lines,
     join_marks,
+    merge,
     resegment,
     touches_edge,
     typical_height,
@@ -49,6 +50,7 @@ _LEAST_UNSEEN_TWO, _LEAST_UNSEEN = 0.5, 0.3
 _PAGE = 40  # digits
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
+_TINY_SIDE = 20  # up to this side, all ink is one digit, as high as MNIST's, without a margin
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,10 @@ class DigitReader:
             small = max(strength.shape) <= _SMALL_SIDE
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
-            if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
+            cut = len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks)
+            if cut and max(strength.shape) <= _TINY_SIDE:
+                lines = [[merge(marks)]]
+            elif cut and small:
                 reason = "no digit: several marks, cut by the edge of a small picture"
                 return _OfMarks(lines, Reading("", (), reason), len(marks))
             reading = self._reading(resegment(lines, self._classify, Work()), scale)

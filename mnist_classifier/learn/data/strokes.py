@@ -225,9 +225,9 @@ def _line_through(stroke: str, hand: Hand, generator: np.random.Generator) -> Po
 
 def _vary(line: Points, bend: npt.NDArray[np.float64], grid: int) -> Points:
     """Change a shape's proportions: its top against its bottom, its width there, its curve."""
-    x, y = line[:, 0], np.clip(line[:, 1] / grid, 0, None)
+    x, y = line[:, 0], line[:, 1] / grid
     x = x + bend[0] * (x - WIDTH / 2) * (y - 0.5) + 4 * bend[1] * y * (1 - y)
-    return np.column_stack([x, grid * y ** np.exp(0.5 * bend[2])])
+    return np.column_stack([x, grid * (y + bend[2] * y * (1 - y))])
 
 
 def write(
@@ -250,7 +250,7 @@ def write(
     """
     unit = height / grid
     pen = max(1.0, hand.pen * height)
-    bend = generator.normal(0, hand.shake, 3)
+    bend = np.clip(generator.normal(0, hand.shake, 3), -0.9, 0.9)
     lines = []
     for stroke in shape.split():
         line = _vary(_line_through(stroke, hand, generator), bend, grid)
@@ -287,6 +287,12 @@ def draw_hand(generator: np.random.Generator) -> Hand:
     )
 
 
+def draw_shape(shape: str, generator: np.random.Generator) -> Images:
+    """Draw a shape with a hand by chance; shape ``(28, 28)``, uint8, normalised as MNIST is."""
+    ink = write(shape, draw_hand(generator), _DRAWN_HEIGHT, generator)
+    return np.asarray((normalise(ink / np.float32(255)) * 255).round(), np.uint8)
+
+
 def draw_digits(labels: Labels, generator: np.random.Generator) -> Images:
     """Draw a digit for each label, its shape and hand by chance.
 
@@ -301,7 +307,6 @@ def draw_digits(labels: Labels, generator: np.random.Generator) -> Images:
     odds = [np.array([RARE.get(name, 1.0) for name in own]) for own in names]
     drawn = np.empty((len(labels), SIDE, SIDE), np.uint8)
     for i, label in enumerate(labels):
-        name = generator.choice(names[label], p=odds[label] / odds[label].sum())
-        ink = write(SHAPES[label][str(name)], draw_hand(generator), _DRAWN_HEIGHT, generator)
-        drawn[i] = (normalise(ink.astype(np.float32) / np.float32(255)) * 255).round()
+        name = str(generator.choice(names[label], p=odds[label] / odds[label].sum()))
+        drawn[i] = draw_shape(SHAPES[label][name], generator)
     return drawn
