@@ -33,7 +33,6 @@ WIDTH, HEIGHT = 6, 9  # of the grid, from the first to the last point
 SHAPES: dict[int, dict[str, str]] = {
     0: {
         "ring": "301104173957645130",
-        "open": "2002062849666351",
         "ends apart": "41110306285967635130",
         "ends crossed": "4021031628496663512002",
         "begun inside": "3343310205184966634110",
@@ -46,7 +45,6 @@ SHAPES: dict[int, dict[str, str]] = {
     1: {
         "stem": "3039",
         "slanted": "5019",
-        "bowed": "4032253749",
         "wavy": "4022352819",
         "flag": "!133039",
         "upstroke": "!054049",
@@ -57,6 +55,7 @@ SHAPES: dict[int, dict[str, str]] = {
         "wide": "!093069",
         "foot": "!123039 1959",
         "upstroke and foot": "!053039 1959",
+        "long foot": "!143039 0968",
         "waved foot": "0540.39 0918395869",
         "looped": "05344130212539",
     },
@@ -110,6 +109,7 @@ SHAPES: dict[int, dict[str, str]] = {
     },
     6: {
         "bow": "502306183957452406",
+        "hooked": "525130110507294856442507",
         "curled in": "602306194956341628",
         "closed curl": "4231211306183957452416",
         "like a sigma": "70411205183957543213",
@@ -120,7 +120,6 @@ SHAPES: dict[int, dict[str, str]] = {
     },
     7: {
         "plain": "!006029",
-        "steep": "!006049",
         "curved": "0060.4429",
         "bar": "!006029 1555",
         "curved, with a bar": "0060.4429 1656",
@@ -129,8 +128,8 @@ SHAPES: dict[int, dict[str, str]] = {
         "serif and bar": "!02006039 1555",
         "waved roof": "0110315060.4529",
         "waved roof and bar": "0110315060.4529 1555",
-        "hooked roof": "00134260.4529",
         "hooked roof and bar": "00134260.4439 1656",
+        "like a y with a bar": "0003245260.4439 1757",
         "looped roof and bar": "121101124160.4439 1656",
         "round": "0120506234.39 1565",
         "square": "!006069",
@@ -160,7 +159,14 @@ SHAPES: dict[int, dict[str, str]] = {
 }
 
 
-RARE = {"square": 0.2, "like a P": 0.2, "two arms": 0.5, "wide": 0.5}
+RARE = {
+    "square": 0.2,
+    "like a P": 0.2,
+    "two arms": 0.5,
+    "wide": 0.5,
+    "looped": 0.5,
+    "like a Q": 0.5,
+}
 """How often a shape is drawn, against 1 of the others."""
 
 

@@ -28,21 +28,21 @@ class ReaderRecipe(Recipe):
     """How the reader's network is trained."""
 
     name: str = "reader"
-    epochs: int = 40
+    epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 3e-3
     """AdamW's highest, reached after the first epoch, then falling to 0 along a cosine."""
     weight_decay: float = 1e-3
-    nondigits: float = 0.15
+    nondigits: float = 0.2
     """Pictures of what is no digit, for each image of a digit."""
-    drawn: float = 0.3
+    drawn: float = 0.25
     """Share of the digits that are drawn by strokes, instead of MNIST's."""
     reuse: int = 4
     """How many epochs choose from the same drawn digits."""
     coarse: float = 0.15
     """Share of all pictures that are drawn with few pixels."""
     deformation: Deformation = field(default_factory=Deformation)
-    finishing_epochs: int = 8
+    finishing_epochs: int = 6
     """Epochs after those, in which every second digit is deformed as little as MNIST's differ."""
     finishing_learning_rate: float = 5e-4
     """AdamW's at their beginning, falling to 0 along a cosine."""
