@@ -246,7 +246,8 @@ class DigitReader:
             lines = group_lines(marks)
             cut = len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks)
             if cut and max(strength.shape) <= _TINY_SIDE:
-                lines = [[merge(marks)]]
+                marks = [merge(marks)]
+                lines = [marks]
             elif cut and small:
                 reason = "no digit: several marks, cut by the edge of a small picture"
                 return _OfMarks(lines, Reading("", (), reason), len(marks))
