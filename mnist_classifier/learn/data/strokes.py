@@ -91,8 +91,10 @@ SHAPES: dict[int, dict[str, str]] = {
         "one stroke": "!49400666",
         "like a chair": "!00031545 5059",
         "like a y": "0003255350.49",
+        "like a y, slanted": "1003144352.70.39",
         "lightning": "!40055529",
-        "one line": "300506.55.49",
+        "bar into stem": "300506.55.49",
+        "low bar": "300407.67 5549",
         "long bar": "!200686 3239",
         "square": "!000464 6069",
     },
@@ -110,6 +112,7 @@ SHAPES: dict[int, dict[str, str]] = {
     6: {
         "bow": "502306183957452406",
         "hooked": "525130110507294856442507",
+        "deeply hooked": "5352311206183957452507",
         "curled in": "602306194956341628",
         "closed curl": "4231211306183957452416",
         "like a sigma": "70411205183957543213",
@@ -151,7 +154,7 @@ SHAPES: dict[int, dict[str, str]] = {
         "like a g": "513002144451.57391907",
         "like a 3": "52301113345366684807",
         "one hook": "512012244452.49",
-        "open": "311002244452.50.49",
+        "parted ring": "311002244452.50.49",
         "like a P": "24445240211419",
         "curled": "513012345250554928",
         "square": "!640400606909",
@@ -159,14 +162,12 @@ SHAPES: dict[int, dict[str, str]] = {
 }
 
 
-RARE = {
-    "square": 0.2,
-    "like a P": 0.2,
-    "two arms": 0.5,
-    "wide": 0.5,
-    "looped": 0.5,
-    "like a Q": 0.5,
-}
+ODDS = {
+    "square": 0.2, "like a P": 0.2, "like a Q": 0.5, "looped": 0.5, "parted ring": 0.5,
+    "two arms": 0.5, "wide": 0.5,
+    "bar into stem": 2.0, "deeply hooked": 2.0, "flat upstroke": 2.0, "hooked": 2.0,
+    "like a 3": 2.0,
+}  # fmt: skip
 """How often a shape is drawn, against 1 of the others."""
 
 
@@ -310,7 +311,7 @@ def draw_digits(labels: Labels, generator: np.random.Generator) -> Images:
         Shape ``(n, 28, 28)``, uint8, light on dark, normalised as MNIST is.
     """
     names = [list(shapes) for shapes in SHAPES.values()]
-    odds = [np.array([RARE.get(name, 1.0) for name in own]) for own in names]
+    odds = [np.array([ODDS.get(name, 1.0) for name in own]) for own in names]
     drawn = np.empty((len(labels), SIDE, SIDE), np.uint8)
     for i, label in enumerate(labels):
         name = str(generator.choice(names[label], p=odds[label] / odds[label].sum()))

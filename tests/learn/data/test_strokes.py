@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.learn.data.strokes import (
-    RARE,
+    ODDS,
     SHAPES,
     Hand,
     draw_digits,
@@ -43,7 +43,7 @@ def test_the_table_can_be_read():
         assert len(shapes) <= 15
         for shape in shapes.values():
             assert all(len(stroke.strip("!").replace(".", "")) % 2 == 0 for stroke in shape.split())
-    assert set(RARE) <= {name for shapes in SHAPES.values() for name in shapes}
+    assert set(ODDS) <= {name for shapes in SHAPES.values() for name in shapes}
 
 
 def test_a_dot_makes_a_corner():
