@@ -3,7 +3,8 @@
     python -m benchmarks.drawings [--images FOLDER]
 
 writes ``shapes.png``: each shape of ``learn/data/strokes.py`` as it stands in the table, and by
-three hands; and ``columns.png``: a composed line that the network has not seen, and the
+three hands; ``drawn.png``: drawn digits as the network of digits learns them, beside MNIST's of the
+same class; and ``columns.png``: a composed line that the network has not seen, and the
 probabilities of each of its columns.
 """
 
@@ -16,13 +17,14 @@ import numpy as np
 import typer
 from matplotlib.figure import Figure
 
-from mnist_classifier.learn.data.dataset import Split, scale
+from mnist_classifier.learn.data.dataset import SIDE, Split, scale
 from mnist_classifier.learn.data.lines import Composer
 from mnist_classifier.learn.data.sources import load_sample
-from mnist_classifier.learn.data.strokes import SHAPES, Hand, write
+from mnist_classifier.learn.data.strokes import SHAPES, Hand, draw_digits, write
 from mnist_classifier.read.line_model import COLUMN, LineModel
 
 HANDS = 3
+BESIDE = 14  # digits a class
 HEIGHT = 60  # of a shape, in pixels
 
 
@@ -46,6 +48,28 @@ def shapes_figure() -> Figure:
             padded = [np.pad(ink, ((0, tall - ink.shape[0]), (0, 6))) for ink in drawn]
             axes.imshow(np.hstack(padded), cmap="gray_r")
             axes.set_title(f"{label}: {name}", fontsize=7, pad=2)
+    return figure
+
+
+def drawn_figure() -> Figure:
+    """Draw digits of MNIST's and, to their right, drawn ones, a class a row."""
+    sample = load_sample()
+    labels = np.repeat(np.arange(10, dtype=np.uint8), BESIDE)
+    of_class = [np.flatnonzero(sample.train_labels == label)[:BESIDE] for label in range(10)]
+    figure = Figure(figsize=(12, 4.4), layout="constrained")
+    for axes, name, digits in zip(
+        figure.subplots(1, 2),
+        ("MNIST's", "drawn by strokes"),
+        (
+            sample.train_images[np.concatenate(of_class)],
+            draw_digits(labels, np.random.default_rng(0)),
+        ),
+        strict=True,
+    ):
+        rows = digits.reshape(10, BESIDE, SIDE, SIDE).swapaxes(1, 2)
+        axes.imshow(rows.reshape(10 * SIDE, BESIDE * SIDE), cmap="gray_r")
+        axes.set_title(name, fontsize=9)
+        axes.set_axis_off()
     return figure
 
 
@@ -77,8 +101,9 @@ def columns_figure(model: LineModel) -> Figure:
 def main(
     images: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("docs/images"),
 ) -> None:
-    """Write both pictures."""
+    """Write the pictures."""
     shapes_figure().savefig(images / "shapes.png", dpi=110)
+    drawn_figure().savefig(images / "drawn.png", dpi=110)
     columns_figure(LineModel()).savefig(images / "columns.png", dpi=110)
 
 

@@ -3,7 +3,8 @@
 Digits are compared, separators and spaces left out. A refused picture counts as wrong. "Sure and
 wrong" are those of which the reader was at least 95 % sure. What is no digit is drawn by the
 benchmark; its single letters are printed in fonts that training has not seen. "Letters like digits"
-are those with a digit's shape, such as O, l and S.
+are those with a digit's shape, such as O, l and S. Last, how surely each shape of the table in
+``learn/data/strokes.py`` is read, in drawings from a seed that training has not seen.
 
     python -m benchmarks.handwriting FOLDER --data-dir DIR
         [--write PAGE] [--mistakes OUT.png] [--card PAGE]
@@ -31,6 +32,7 @@ from PIL import ImageFont
 from benchmarks.measure import machine, report, table
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import PictureError
+from mnist_classifier.learn.data.strokes import SHAPES, draw_shape
 from mnist_classifier.learn.evaluation.intervals import wilson_interval
 from mnist_classifier.learn.evaluation.lines import digit_error_rate
 from mnist_classifier.read.picture import load_picture
@@ -39,6 +41,7 @@ from mnist_classifier.read.picture import load_picture
 UNSEEN_FONTS = ("DejaVuSansMono", "DejaVuSerif-Bold", "STIXGeneralItalic", "cmss10", "cmb10")
 # Printed letters that have a digit's shape; reported apart.
 SURE = 0.95
+DRAWN = 200  # of each shape
 LIKE_DIGITS = "OoQDIlijJSsZzBbGgqyA"
 
 
@@ -191,6 +194,21 @@ def nondigit_rows(reader: DigitReader) -> list[dict]:
     return rows
 
 
+def shape_rows(reader: DigitReader) -> list[dict]:
+    """Read drawings of each shape of the table."""
+    rows = []
+    for label, shapes in SHAPES.items():
+        for name, shape in shapes.items():
+            generator = np.random.default_rng((1_000_000, label))
+            judged = reader.read_images(
+                np.stack([draw_shape(shape, generator) for _ in range(DRAWN)])
+            )
+            right = judged.accepted & (judged.labels == label)
+            rows.append({"digit": label, "shape": name, "n": DRAWN, "right": int(right.sum()),
+                         "refused": int((~judged.accepted).sum())})  # fmt: skip
+    return rows
+
+
 def contact_sheet(mistakes: list, path: Path) -> None:
     """Draw each misread picture above what it is and what was read."""
     tiles = []
@@ -228,6 +246,7 @@ def main(
         wrong += missed
     mnist = mnist_rows(reader, data_dir)
     nothing = nondigit_rows(reader)
+    shapes = shape_rows(reader)
     if mistakes:
         contact_sheet(wrong, mistakes)
     facts = {
@@ -236,6 +255,7 @@ def main(
         "written": written,
         "mnist": mnist,
         "nondigits": nothing,
+        "shapes": shapes,
     }
     text = tables(facts)
     command = "python -m benchmarks.handwriting FOLDER --data-dir DIR"
@@ -245,7 +265,7 @@ def main(
 
 
 def tables(facts: dict) -> str:
-    """Lay out what was measured in three tables."""
+    """Lay out what was measured in four tables."""
     written = table(
         [
             "set",
@@ -294,7 +314,22 @@ def tables(facts: dict) -> str:
             for row in facts["nondigits"]
         ],
     )
-    return f"{__doc__.split('    python')[0].strip()}\n\n{written}\n\n{mnist}\n\n{nothing}"
+    drawn = table(
+        ["digit", "shapes, and the share of their drawings that is read right"],
+        [
+            [
+                str(label),
+                ", ".join(
+                    f"{row['shape']} {row['right'] / row['n']:.0%}"
+                    for row in facts["shapes"]
+                    if row["digit"] == label
+                ),
+            ]
+            for label in SHAPES
+        ],
+    )
+    said = __doc__.split("    python")[0].strip()
+    return "\n\n".join([said, written, mnist, nothing, drawn])
 
 
 LIMITS = (
@@ -330,7 +365,7 @@ def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
 
     path = Path(str(resources.files("mnist_classifier.read") / "pretrained" / "digits.json"))
     card = json.loads(path.read_text("utf-8"))
-    card |= {"measured": {k: facts[k] for k in ("written", "mnist", "nondigits")}}
+    card |= {"measured": {k: facts[k] for k in ("written", "mnist", "nondigits", "shapes")}}
     card["limits"] = LIMITS
     path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
     shown = {k: v for k, v in reader.model.card.items() if k not in ("confusions", "mistakes")}

@@ -27,6 +27,7 @@ from mnist_classifier.read.segmentation import (
     find_marks,
     group_lines,
     join_marks,
+    merge,
     resegment,
     touches_edge,
     typical_height,
@@ -40,6 +41,7 @@ _REFUSED_SPECK = 0.5  # if it was refused as no digit
 _PAGE, _SURE = 40, 0.9  # digits of a page, and how sure they are in the mean
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
+_TINY_SIDE = 20  # up to this side, all ink is one digit, as high as MNIST's, without a margin
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,11 @@ class DigitReader:
             small = max(strength.shape) <= _SMALL_SIDE
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
-            if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
+            cut = len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks)
+            if cut and max(strength.shape) <= _TINY_SIDE:
+                marks = [merge(marks)]
+                lines = [marks]
+            elif cut and small:
                 reason = "no digit: several marks, cut by the edge of a small picture"
                 return _OfMarks(lines, Reading("", (), reason), len(marks))
             reading = self._reading(resegment(lines, self._classify, Work()), scale)

@@ -415,7 +415,8 @@ def _join_neighbours(
     for mark, score in zip(line, scores, strict=False):
         if joined:
             last, last_score = joined[-1]
-            if min(score, last_score) < _SURE and _are_close(last, mark, height):
+            unsure = min(score, last_score) < _SURE or _interleave(last, mark)
+            if unsure and _are_close(last, mark, height):
                 work.spend(1, last.ink.size + mark.ink.size)
                 both = merge([last, mark])
                 together = float(classify([both])[0][0])
@@ -424,6 +425,12 @@ def _join_neighbours(
                     continue
         joined.append((mark, score))
     return joined
+
+
+def _interleave(left: Mark, right: Mark) -> bool:
+    """Tell whether marks stand half over each other, as the two strokes of a slanted open 4 do."""
+    shared = left.box[0] + left.box[2] - right.box[0]
+    return shared >= 0.4 * min(left.box[2], right.box[2])
 
 
 def _are_close(left: Mark, right: Mark, height: float) -> bool:

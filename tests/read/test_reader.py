@@ -53,6 +53,18 @@ def test_digits_that_touch(reader):
     assert reader.read(write("26", gap=-26, pen=8)).text == "26"
 
 
+def test_a_tiny_picture_cut_at_its_edge_is_one_digit(reader):
+    """Larger ones with several marks there are parts of something else."""
+    tiny = np.zeros((16, 16), np.uint8)
+    for stroke in ([(3, 0), (1, 8), (8, 9)], [(12, 2), (11, 15)]):
+        cv2.polylines(tiny, [np.array(stroke, np.int32)], False, 255, 2)
+    assert reader.read(tiny).text == "4"
+    bars = np.zeros((20, 20), np.uint8)
+    bars[:, [2, 9, 17]] = bars[[2, 17], 12:15] = 255
+    assert "the ink scores" in reader.read(bars).refused
+    assert "several marks" in reader.read(np.pad(bars, ((0, 0), (0, 8)))).refused
+
+
 def test_a_digit_in_a_corner(reader):
     picture = np.full((900, 1200, 3), 240, np.uint8)
     digit = write("5", scale=0.4)

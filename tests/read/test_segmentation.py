@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.read.segmentation import find_ink, find_marks, group_lines, join_broken
+from mnist_classifier.read.segmentation import (
+    Mark,
+    find_ink,
+    find_marks,
+    group_lines,
+    join_broken,
+    resegment,
+)
+from mnist_classifier.read.work import Work
 
 from .drawing import write
 
@@ -96,3 +104,17 @@ def test_a_five_with_a_loose_bar_is_one_mark():
     body = np.array([[66, 60], [62, 100], [100, 92], [130, 120], [110, 170], [50, 165]])
     cv2.polylines(picture, [body], False, (0, 0, 0), 8)
     assert len(marks_of(picture)[0]) == 1
+
+
+@pytest.mark.parametrize(("second", "count"), [(35, 1), (65, 2)])
+def test_strokes_half_over_each_other_are_one_digit_if_that_is_surer(second, count):
+    """Each is surely a 1, and both together are more surely a 4; so of slanted strokes alone."""
+
+    def classify(marks):
+        scores = [0.99 if mark.box[2] > 60 else 0.95 for mark in marks]
+        return np.array(scores, np.float32), np.ones(len(marks), np.int64)
+
+    ink = np.ones((70, 60), np.float32)
+    marks = [Mark((x, 0, 60, 70), ink, 255.0) for x in (0, second)]
+    ((*found,),) = resegment([marks], classify, Work())
+    assert len(found) == count

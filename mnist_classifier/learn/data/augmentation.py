@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.learn.arrays import Floats, Images
+from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.normalisation import ink_box, normalise
 
 _MARGIN = 2
@@ -75,35 +74,6 @@ def deform(
     return result
 
 
-def vary_writing(
-    images: Images,
-    labels: npt.NDArray[np.integer[Any]],
-    generator: np.random.Generator,
-    share: float = 0.4,
-) -> Images:
-    """Draw the flag and the foot on some ones, and the bar through some sevens.
-
-    MNIST's writers, in the United States, rarely wrote them; elsewhere they are usual.
-
-    Args:
-        images: Shape ``(n, 28, 28)``, uint8, light on dark.
-        labels: Shape ``(n,)``, 0 to 9.
-        generator: Random numbers.
-        share: The share of ones and sevens that are changed, in [0, 1].
-
-    Returns:
-        A copy, with the changed digits normalised again.
-    """
-    varied: Images = images.copy()
-    for i in np.flatnonzero(np.isin(labels, (1, 7)) & (generator.random(len(labels)) < share)):
-        draw = _add_flag_or_foot if labels[i] == 1 else _add_bar
-        large = cv2.resize(images[i], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-        canvas = cv2.copyMakeBorder(large, 24, 24, 24, 24, cv2.BORDER_CONSTANT, value=0)
-        draw(np.asarray(canvas, np.uint8), generator)
-        varied[i] = (normalise(canvas.astype(np.float32) / 255) * 255).round()
-    return varied
-
-
 def coarsen(images: Floats, generator: np.random.Generator, share: float) -> Floats:
     """Draw some images with few pixels, grey or black and white, and normalise them again.
 
@@ -136,44 +106,6 @@ def coarsen(images: Floats, generator: np.random.Generator, share: float) -> Flo
         crisp = small if grey < 0.4 else (small > level * small.max()).astype(np.float32)
         coarse[i] = normalise(np.pad(crisp, 1))
     return coarse
-
-
-def _end(canvas: Images, share: float) -> tuple[int, int]:
-    """Return the point of the ink at this share of its height from the top."""
-    rows = np.flatnonzero(canvas.max(axis=1) > 127)
-    y = int(rows[0] + share * (rows[-1] - rows[0]))
-    columns = np.flatnonzero(canvas[y] > 127)
-    return int(columns.mean()) if columns.size else canvas.shape[1] // 2, y
-
-
-def _line(canvas: Images, start: tuple[float, float], end: tuple[float, float], pen: int) -> None:
-    a, b = ((round(point[0]), round(point[1])) for point in (start, end))
-    cv2.line(canvas, a, b, 255, pen, cv2.LINE_AA)
-
-
-def _add_flag_or_foot(canvas: Images, generator: np.random.Generator) -> None:
-    (top_x, top_y), (foot_x, foot_y) = _end(canvas, 0.05), _end(canvas, 0.97)
-    height = foot_y - top_y
-    if height < 50:  # lies on its side: no place for either
-        return
-    pen = int(np.clip((canvas > 127).sum() / height, 6, 14))
-    kind = generator.random()
-    if kind < 0.85:
-        angle = generator.uniform(0.55, 1.25)  # radians below the horizontal, to the left
-        length = height * generator.uniform(0.15, 0.6)
-        end = top_x - length * np.cos(angle), top_y + length * np.sin(angle)
-        _line(canvas, (top_x, top_y), end, pen)
-    if kind > 0.6:
-        left, right = height * generator.uniform(0.12, 0.45, 2)
-        tilt = height * generator.uniform(-0.08, 0.04)
-        _line(canvas, (foot_x - left, foot_y - tilt), (foot_x + right, foot_y + tilt), pen)
-
-
-def _add_bar(canvas: Images, generator: np.random.Generator) -> None:
-    x, y = _end(canvas, generator.uniform(0.42, 0.62))
-    left, right = generator.uniform(14, 32, 2)
-    tilt = generator.uniform(-5, 8)
-    _line(canvas, (x - left, y + tilt), (x + right, y - tilt), int(generator.integers(6, 12)))
 
 
 def _uniform(generator: np.random.Generator, n: int, extent: float) -> Floats:

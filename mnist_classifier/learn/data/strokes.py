@@ -19,19 +19,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.learn.arrays import Images
+from mnist_classifier.learn.arrays import Images, Labels
+from mnist_classifier.normalisation import SIDE, normalise
 
 Points = npt.NDArray[np.float64]
 
 _MOST_PRESSURE = 1.15  # of the pen, times its width
 _PIECES = 4  # of a stroke, each with its own pressure
+_DRAWN_HEIGHT = 40  # pixels: twice that of MNIST's digits
 _EVENLY = np.linspace(0, 1, 6)[:, None]
 WIDTH, HEIGHT = 6, 9  # of the grid, from the first to the last point
 
 SHAPES: dict[int, dict[str, str]] = {
     0: {
         "ring": "301104173957645130",
-        "open": "2002062849666351",
         "ends apart": "41110306285967635130",
         "ends crossed": "4021031628496663512002",
         "begun inside": "3343310205184966634110",
@@ -44,7 +45,6 @@ SHAPES: dict[int, dict[str, str]] = {
     1: {
         "stem": "3039",
         "slanted": "5019",
-        "bowed": "4032253749",
         "wavy": "4022352819",
         "flag": "!133039",
         "upstroke": "!054049",
@@ -55,6 +55,7 @@ SHAPES: dict[int, dict[str, str]] = {
         "wide": "!093069",
         "foot": "!123039 1959",
         "upstroke and foot": "!053039 1959",
+        "long foot": "!143039 0968",
         "waved foot": "0540.39 0918395869",
         "looped": "05344130212539",
     },
@@ -90,8 +91,10 @@ SHAPES: dict[int, dict[str, str]] = {
         "one stroke": "!49400666",
         "like a chair": "!00031545 5059",
         "like a y": "0003255350.49",
+        "like a y, slanted": "1003144352.70.39",
         "lightning": "!40055529",
-        "one line": "300506.55.49",
+        "bar into stem": "300506.55.49",
+        "low bar": "300407.67 5549",
         "long bar": "!200686 3239",
         "square": "!000464 6069",
     },
@@ -108,6 +111,8 @@ SHAPES: dict[int, dict[str, str]] = {
     },
     6: {
         "bow": "502306183957452406",
+        "hooked": "525130110507294856442507",
+        "deeply hooked": "5352311206183957452507",
         "curled in": "602306194956341628",
         "closed curl": "4231211306183957452416",
         "like a sigma": "70411205183957543213",
@@ -118,7 +123,6 @@ SHAPES: dict[int, dict[str, str]] = {
     },
     7: {
         "plain": "!006029",
-        "steep": "!006049",
         "curved": "0060.4429",
         "bar": "!006029 1555",
         "curved, with a bar": "0060.4429 1656",
@@ -127,8 +131,8 @@ SHAPES: dict[int, dict[str, str]] = {
         "serif and bar": "!02006039 1555",
         "waved roof": "0110315060.4529",
         "waved roof and bar": "0110315060.4529 1555",
-        "hooked roof": "00134260.4529",
         "hooked roof and bar": "00134260.4439 1656",
+        "like a y with a bar": "0003245260.4439 1757",
         "looped roof and bar": "121101124160.4439 1656",
         "round": "0120506234.39 1565",
         "square": "!006069",
@@ -150,12 +154,21 @@ SHAPES: dict[int, dict[str, str]] = {
         "like a g": "513002144451.57391907",
         "like a 3": "52301113345366684807",
         "one hook": "512012244452.49",
-        "open": "311002244452.50.49",
+        "parted ring": "311002244452.50.49",
         "like a P": "24445240211419",
         "curled": "513012345250554928",
         "square": "!640400606909",
     },
 }
+
+
+ODDS = {
+    "square": 0.2, "like a P": 0.2, "like a Q": 0.5, "looped": 0.5, "parted ring": 0.5,
+    "two arms": 0.5, "wide": 0.5,
+    "bar into stem": 2.0, "deeply hooked": 2.0, "flat upstroke": 2.0, "hooked": 2.0,
+    "like a 3": 2.0,
+}  # fmt: skip
+"""How often a shape is drawn, against 1 of the others."""
 
 
 @dataclass(frozen=True)
@@ -219,9 +232,9 @@ def _line_through(stroke: str, hand: Hand, generator: np.random.Generator) -> Po
 
 def _vary(line: Points, bend: npt.NDArray[np.float64], grid: int) -> Points:
     """Change a shape's proportions: its top against its bottom, its width there, its curve."""
-    x, y = line[:, 0], np.clip(line[:, 1] / grid, 0, None)
+    x, y = line[:, 0], line[:, 1] / grid
     x = x + bend[0] * (x - WIDTH / 2) * (y - 0.5) + 4 * bend[1] * y * (1 - y)
-    return np.column_stack([x, grid * y ** np.exp(0.5 * bend[2])])
+    return np.column_stack([x, grid * (y + bend[2] * y * (1 - y))])
 
 
 def write(
@@ -244,7 +257,7 @@ def write(
     """
     unit = height / grid
     pen = max(1.0, hand.pen * height)
-    bend = generator.normal(0, hand.shake, 3)
+    bend = np.clip(generator.normal(0, hand.shake, 3), -0.9, 0.9)
     lines = []
     for stroke in shape.split():
         line = _vary(_line_through(stroke, hand, generator), bend, grid)
@@ -268,3 +281,43 @@ def write(
             thickness = max(1, round(pen * press))
             cv2.polylines(canvas, [part], False, 255, thickness, cv2.LINE_AA, shift=3)
     return canvas
+
+
+def draw_hand(generator: np.random.Generator) -> Hand:
+    """Draw a person's hand, for single digits."""
+    return Hand(
+        slant=generator.normal(0.12, 0.22),
+        stretch=float(np.exp(generator.normal(0, 0.28))),
+        pen=generator.uniform(0.04, 0.17),
+        shake=generator.uniform(0.08, 0.36),
+        fails=0.1 if generator.random() < 0.1 else 0.0,
+    )
+
+
+def draw_shape(shape: str, generator: np.random.Generator) -> Images:
+    """Draw a shape with a hand by chance; shape ``(28, 28)``, uint8, normalised as MNIST is."""
+    ink = write(shape, draw_hand(generator), _DRAWN_HEIGHT, generator)
+    return np.asarray((normalise(ink / np.float32(255)) * 255).round(), np.uint8)
+
+
+def draw_name(label: int, generator: np.random.Generator) -> str:
+    """Draw the name of one of a digit's shapes, as often as `ODDS` says."""
+    names = list(SHAPES[label])
+    odds = np.array([ODDS.get(name, 1.0) for name in names])
+    return str(generator.choice(names, p=odds / odds.sum()))
+
+
+def draw_digits(labels: Labels, generator: np.random.Generator) -> Images:
+    """Draw a digit for each label, its shape and hand by chance.
+
+    Args:
+        labels: Shape ``(n,)``, 0 to 9.
+        generator: Random numbers.
+
+    Returns:
+        Shape ``(n, 28, 28)``, uint8, light on dark, normalised as MNIST is.
+    """
+    drawn = np.empty((len(labels), SIDE, SIDE), np.uint8)
+    for i, label in enumerate(labels):
+        drawn[i] = draw_shape(SHAPES[label][draw_name(label, generator)], generator)
+    return drawn

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 
 from mnist_classifier.learn.arrays import Images, Labels
-from mnist_classifier.learn.data.strokes import SHAPES, Hand, write
+from mnist_classifier.learn.data.strokes import SHAPES, Hand, draw_name, write
 from mnist_classifier.normalisation import ink_box
 
 # How often a digit is drawn by strokes: more where the world's shapes differ most from MNIST's.
 _BY_STROKES = (0.25, 0.75, 0.4, 0.3, 0.5, 0.4, 0.35, 0.6, 0.3, 0.5)
-_SQUARE = 0.05  # of a shape, against 1 of the others
 _HABIT = 0.8  # of a person's digits of a kind that have the person's usual shape
 _SEPARATORS = {
     ".": ("3839", "3839", "2838"), ",": ("48392b", "482b", "48493a"), "-": ("0545", "0646"),
@@ -70,17 +69,10 @@ def draw_style(generator: np.random.Generator, height: float) -> Style:
         slope=generator.normal(0, 0.02 if generator.random() < 0.75 else 0.07),
         uneven=generator.uniform(0.01, 0.09),
         shapes=tuple(
-            _draw_shape(label, generator) if generator.random() < by_strokes * share else None
+            draw_name(label, generator) if generator.random() < by_strokes * share else None
             for label, share in enumerate(_BY_STROKES)
         ),
     )
-
-
-def _draw_shape(label: int, generator: np.random.Generator) -> str:
-    """Draw the name of a digit's shape."""
-    names = list(SHAPES[label])
-    odds = np.array([_SQUARE if name == "square" else 1.0 for name in names])
-    return str(generator.choice(names, p=odds / odds.sum()))
 
 
 class Writer:
@@ -142,9 +134,9 @@ class Writer:
         label = int(character)
         name = style.shapes[label]
         if name and generator.random() > _HABIT:
-            name = _draw_shape(label, generator)
+            name = draw_name(label, generator)
         if not len(self._of[label]):
-            name = name or _draw_shape(label, generator)
+            name = name or draw_name(label, generator)
         if name:
             return tight(write(SHAPES[label][name], style.hand, size, generator)), 0.0
         digit = self._of[label][int(generator.integers(len(self._of[label])))]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import keras
 import numpy as np
 
-from mnist_classifier.learn.arrays import Floats
-from mnist_classifier.learn.data.augmentation import Deformation, coarsen, deform, vary_writing
+from mnist_classifier.learn.arrays import Floats, Images
+from mnist_classifier.learn.data.augmentation import Deformation, coarsen, deform
 from mnist_classifier.learn.data.dataset import CLASSES, SIDE, Split, Splits, one_hot
 from mnist_classifier.learn.data.drawings import nondigits
+from mnist_classifier.learn.data.strokes import draw_digits
 from mnist_classifier.learn.networks.architectures import reader_layers
 from mnist_classifier.learn.networks.losses import accuracy_with_reject, cross_entropy_with_reject
 from mnist_classifier.learn.recipes.base import Recipe
@@ -26,19 +28,21 @@ class ReaderRecipe(Recipe):
     """How the reader's network is trained."""
 
     name: str = "reader"
-    epochs: int = 40
+    epochs: int = 30
     batch_size: int = 128
     learning_rate: float = 3e-3
     """AdamW's highest, reached after the first epoch, then falling to 0 along a cosine."""
     weight_decay: float = 1e-3
-    nondigits: float = 0.15
+    nondigits: float = 0.2
     """Pictures of what is no digit, for each image of a digit."""
-    varied: float = 0.4
-    """Share of ones and sevens drawn with flag, foot or bar."""
+    drawn: float = 0.25
+    """Share of the digits that are drawn by strokes, instead of MNIST's."""
+    reuse: int = 4
+    """How many epochs choose from the same drawn digits."""
     coarse: float = 0.15
     """Share of all pictures that are drawn with few pixels."""
     deformation: Deformation = field(default_factory=Deformation)
-    finishing_epochs: int = 8
+    finishing_epochs: int = 6
     """Epochs after those, in which every second digit is deformed as little as MNIST's differ."""
     finishing_learning_rate: float = 5e-4
     """AdamW's at their beginning, falling to 0 along a cosine."""
@@ -127,7 +131,13 @@ class ReaderRecipe(Recipe):
         """
         generator = np.random.default_rng((seed, epoch))
         digits = (split.x.reshape(-1, SIDE, SIDE) * 255).round().astype(np.uint8)
-        varied = vary_writing(digits, split.labels, generator, self.varied)
+        drawn = _drawn(
+            1 + round(self.drawn * len(digits) / CLASSES), seed, epoch - epoch % self.reuse
+        )
+        by_strokes = np.flatnonzero(generator.random(len(digits)) < self.drawn)
+        which = generator.integers(drawn.shape[1], size=len(by_strokes))
+        varied = digits.copy()
+        varied[by_strokes] = drawn[split.labels[by_strokes], which]
         count = round(self.nondigits * len(digits))
         others = nondigits(count, digits, split.labels, generator)
         half = len(others) // 2
@@ -154,6 +164,14 @@ class ReaderRecipe(Recipe):
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""
         return asdict(self)
+
+
+@lru_cache(maxsize=1)
+def _drawn(count: int, seed: int, epoch: int) -> Images:
+    """Draw so many digits of each class; shape ``(10, count, 28, 28)``."""
+    labels = np.repeat(np.arange(CLASSES, dtype=np.uint8), count)
+    digits = draw_digits(labels, np.random.default_rng((seed, epoch)))
+    return digits.reshape(CLASSES, count, SIDE, SIDE)
 
 
 READER = ReaderRecipe()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_classifier.learn.data.augmentation import Deformation, coarsen, deform, vary_writing
+from mnist_classifier.learn.data.augmentation import Deformation, coarsen, deform
 
 NONE = Deformation(0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0)
 
@@ -54,20 +54,6 @@ def test_more_images_than_opencv_has_rows_for():
     images[:, 10:18, 10:18] = 255
     deformed = deform(images, np.random.default_rng(0))
     assert (deformed.max(axis=(1, 2)) > 0.2).all()
-
-
-def test_only_ones_and_sevens_get_flags_and_bars(sample):
-    images, labels = some(sample, 2000)
-    varied = vary_writing(images, labels, np.random.default_rng(0), share=1.0)
-    changed = (varied != images).any(axis=(1, 2))
-    assert set(labels[changed]) == {1, 7}
-    assert changed[labels == 7].mean() > 0.95
-    assert varied[changed].mean() > images[changed].mean()
-
-
-def test_share_of_varied_digits(sample):
-    images, labels = some(sample, 2000)
-    assert np.array_equal(vary_writing(images, labels, np.random.default_rng(0), 0.0), images)
 
 
 def test_coarse_digits_stay_where_they_were_with_fewer_shades(sample):

@@ -6,7 +6,6 @@ import pytest
 from mnist_classifier.learn.data import foreign
 from mnist_classifier.learn.data.lines import Composer, encode, fixed_lines
 from mnist_classifier.learn.data.paper import KINDS, Extent, draw_kind, draw_paper
-from mnist_classifier.learn.data.strokes import SHAPES, Hand, spline, write
 from mnist_classifier.learn.data.texts import ALPHABET, MOST_CHARACTERS, draw_text
 from mnist_classifier.learn.data.workers import composing
 from mnist_classifier.learn.data.writing import draw_style
@@ -76,25 +75,6 @@ def test_texts_are_numbers():
     assert all(0 < len(text) <= MOST_CHARACTERS and set(text) <= set(ALPHABET) for text in texts)
     assert {"-", "."} & {text[-1] for text in texts}
     assert all(any(c.isdigit() for c in text) for text in texts)
-
-
-def test_every_shape_can_be_written():
-    generator = np.random.default_rng(0)
-    hand = Hand(slant=0.1, stretch=0.9, pen=0.1, shake=0.3)
-    for label, shapes in SHAPES.items():
-        assert 0 <= label <= 9
-        for shape in shapes.values():
-            ink = write(shape, hand, 40, generator)
-            assert 20 < ink.shape[0] < 90
-            assert ink.max() == 255
-            assert ink[0].max() == ink[-1].max() == 0  # nothing is cut off
-
-
-def test_a_spline_runs_through_its_points():
-    points = np.array([[0, 0], [1, 2], [3, 1], [4, 4]], float)
-    line = spline(points)
-    assert line[::8] == pytest.approx(points)
-    assert (spline(points[:2]) == points[:2]).all()
 
 
 def test_papers_differ():
