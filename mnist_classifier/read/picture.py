@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError, PictureTooLargeError
+from mnist_classifier.read.animation import further_frames, may_move
 from mnist_classifier.read.headers import HeaderError, picture_size
 
 BgrImage = npt.NDArray[np.uint8]
@@ -26,14 +27,15 @@ _HALF_SIZE_ABOVE = 6_000_000
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
+_BLANK = 20  # of 255 levels: fainter ink is not found
 _ROUNDING = 1e-6  # so far may floats lie outside [0, 1]
 
 
 def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrImage, float]:
     """Decode a picture, or take an array as one.
 
-    EXIF rotation is applied, transparent pixels become paper, an animation gives its first frame,
-    and 16-bit and floating-point values become 8-bit.
+    EXIF rotation is applied, transparent pixels become paper, an animation gives its first frame
+    that is not blank, and 16-bit and floating-point values become 8-bit.
 
     Args:
         picture: A path, the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, or an array: shape
@@ -96,9 +98,27 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
         _check_size(decoded, (-(-width // scale), -(-height // scale)), name)
         return np.asarray(decoded, np.uint8), (2.0 if halve else 1.0)
     decoded = _decode(content, cv2.IMREAD_UNCHANGED, name)
-    _check_size(decoded, (width, height), name)
-    decoded = _turn_upright(decoded, _exif_orientation(content))
-    return _to_bgr(_to_8_bits(decoded, name), rgb=False), 1.0
+    orientation = _exif_orientation(content)
+    picture = _finished(decoded, (width, height), orientation, name)
+    if may_move(content) and _is_blank(picture):
+        later = further_frames(content, width * height)
+        frames = (_finished(frame, (width, height), orientation, name) for frame in later)
+        picture = next((frame for frame in frames if not _is_blank(frame)), picture)
+    return picture, 1.0
+
+
+def _finished(
+    decoded: npt.NDArray[np.generic], size: tuple[int, int], orientation: int, name: str
+) -> BgrImage:
+    """Check a decoded picture's size, and turn it into an upright one of 8 bits."""
+    _check_size(decoded, size, name)
+    return _to_bgr(_to_8_bits(_turn_upright(decoded, orientation), name), rgb=False)
+
+
+def _is_blank(picture: BgrImage) -> bool:
+    """Return whether all of a picture has nearly the colour of its first pixel."""
+    colour = picture[0, 0].astype(float)
+    return bool((cv2.inRange(picture, colour - _BLANK, colour + _BLANK) > 0).all())
 
 
 def _size_from_header(content: bytes, name: str) -> tuple[int, int]:

@@ -226,3 +226,27 @@ def test_mnist_itself_through_the_whole_path(reader, mnist_dir):
     assert judged.accepted.mean() >= 0.99
     texts = [reader.read(image).text for image in images[:2000]]
     assert (np.array(texts) == labels[:2000].astype(str)).mean() >= 0.99
+
+
+def test_inputs_met_on_the_way(reader):
+    rng = np.random.default_rng(0)
+    page = write("2047", paper=(205, 222, 228), ink=(70, 50, 45))
+    lit = page * np.linspace(0.8, 1, page.shape[1])[:, None] + rng.normal(0, 4, page.shape)
+    for colours in (8, 16, 64):
+        few = cv2.kmeans(
+            lit.reshape(-1, 3).astype(np.float32), colours, None, (3, 10, 1.0), 1,
+            cv2.KMEANS_RANDOM_CENTERS,
+        )  # fmt: skip
+        picture = few[2][few[1].ravel()].reshape(page.shape).round().astype(np.uint8)
+        assert reader.read(png(picture)).text == "2047", colours
+    for deviation in (8, 11, 14):
+        noisy = np.clip(page + rng.normal(0, deviation, page.shape), 0, 255).astype(np.uint8)
+        assert reader.read(cv2.imencode(".jpg", noisy)[1].tobytes()).text == "2047", deviation
+    assert reader.read((128 + 0.3 * (page - 128.0)).astype(np.uint8)).text == "2047"
+
+
+def test_more_digits_than_a_page_has_are_none_read_and_said_so(reader):
+    row = write("0123456789" * 5, scale=0.25, pen=12, margin=20)
+    reading = reader.read(np.vstack([row] * 41))
+    assert reading.refused.startswith("more than 1,200 marks; expected")
+    assert reading.digits == ()
