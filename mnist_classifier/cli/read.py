@@ -115,13 +115,13 @@ def _copies(names: list[str], annotate: Path) -> list[Path]:
 
 
 def _expand(pictures: list[str]) -> Iterator[str]:
-    """Yield the pictures' names; a folder stands for those in it, in order."""
+    """Yield the pictures' names; a folder stands for those in it, in order, a PDF for its pages."""
     from mnist_classifier.read.picture import SUFFIXES
 
     for name in pictures:
         path = Path(name)
         if name == _STDIN or not path.is_dir():
-            yield name
+            yield from _pages(name)
             continue
         inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if not inside:
@@ -129,7 +129,17 @@ def _expand(pictures: list[str]) -> Iterator[str]:
                 f"the folder {path} holds no picture; expected files named "
                 f"{', '.join(sorted(SUFFIXES))}: name another"
             )
-        yield from map(str, inside)
+        for path in inside:
+            yield from _pages(str(path))
+
+
+def _pages(name: str) -> list[str]:
+    from mnist_classifier.read.picture import page_names
+
+    try:
+        return page_names(name)
+    except PictureError:
+        return [name]  # what is wrong is said when it is read
 
 
 def _read_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import TypeAlias
@@ -12,12 +13,15 @@ import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError, PictureTooLargeError
 from mnist_classifier.read.animation import further_frames, may_move
+from mnist_classifier.read.formats import PDF, count_pages, decode, format_of
 from mnist_classifier.read.headers import HeaderError, picture_size
 
 BgrImage = npt.NDArray[np.uint8]
 Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf", ".heic", ".heif"}
+)
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded, unless another limit is given."""
 
@@ -28,6 +32,7 @@ _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
 _BLANK = 20  # of 255 levels: fainter ink is not found
+_PAGE = re.compile(r"(?P<file>.+\.pdf)#page=(?P<page>[0-9]{1,9})", re.IGNORECASE)
 _ROUNDING = 1e-6  # so far may floats lie outside [0, 1]
 
 
@@ -38,14 +43,15 @@ def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrIma
     that is not blank, and 16-bit and floating-point values become 8-bit.
 
     Args:
-        picture: A path, the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, or an array: shape
-            ``(height, width)`` grey, ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA;
-            uint8 in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
+        picture: A path, the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, or an array; with
+            the extra [formats] a PDF of one page, ``FILE.pdf#page=2``, or HEIC too. An array has
+            shape ``(height, width)`` grey, ``(height, width, 3)`` RGB or ``(height, width, 4)``
+            RGBA; uint8 in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
         max_pixels: A file whose header states more pixels is refused before decoding.
 
     Returns:
         The picture, shape ``(height, width, 3)``, uint8, BGR; and its scale: how many pixels of
-        the original lie along one of its pixels (2.0 for a large JPEG, otherwise 1.0).
+        the original lie along one of its pixels (2.0 for a large JPEG or page, otherwise 1.0).
 
     Raises:
         PictureError: It is no picture, is damaged, empty or too large, or the array's shape,
@@ -54,13 +60,36 @@ def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrIma
     if isinstance(picture, np.ndarray):
         return _from_array(picture, max_pixels), 1.0
     if isinstance(picture, (str, Path)):
-        return _from_bytes(_read_file(Path(picture)), str(picture), max_pixels)
+        path, page = _named_page(Path(picture))
+        return _from_bytes(_read_file(path), str(picture), max_pixels, page)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(picture), "the bytes", max_pixels)
     raise PictureError(
         f"got a {type(picture).__name__}; expected a path, the bytes of a picture file, "
         "or a NumPy array"
     )
+
+
+def page_names(name: str) -> list[str]:
+    """Return the names of a file's pages: ``FILE.pdf#page=1`` and so on; its own for one page.
+
+    Raises:
+        PictureError: It is a PDF whose pages cannot be counted.
+    """
+    path, page = _named_page(Path(name))
+    if path.suffix.lower() != ".pdf" or page is not None:
+        return [name]
+    content = _read_file(path)
+    count = count_pages(content, name) if format_of(content) is PDF else 1
+    return [f"{name}#page={page}" for page in range(1, count + 1)] if count > 1 else [name]
+
+
+def _named_page(path: Path) -> tuple[Path, int | None]:
+    """Return a file and the page of it that a name ends with, as a PDF's addresses do."""
+    named = _PAGE.fullmatch(path.name)
+    if named is None:
+        return path, None
+    return path.with_name(named["file"]), int(named["page"])
 
 
 def _read_file(path: Path) -> bytes:
@@ -82,9 +111,14 @@ def _read_file(path: Path) -> bytes:
         raise PictureError(f"cannot read {str(path)!r}: not a path; check it") from error
 
 
-def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, float]:
+def _from_bytes(
+    content: bytes, name: str, max_pixels: int, page: int | None = None
+) -> tuple[BgrImage, float]:
     if not content:
         raise PictureError(f"{name}: empty; expected a picture: save or download it again")
+    if own := format_of(content):
+        pixels, scale = decode(content, own, page, name, max_pixels)
+        return _to_bgr(pixels, rgb=False), scale
     width, height = _size_from_header(content, name)
     if width * height > max_pixels:
         raise PictureTooLargeError(
