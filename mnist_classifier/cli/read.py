@@ -13,6 +13,7 @@ import typer
 
 from mnist_classifier.cli import options
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.read.certainty import percent
 
 if TYPE_CHECKING:
     from mnist_classifier.read.pattern import Pattern
@@ -36,8 +37,8 @@ def read(
     annotate: Annotated[
         Path | None,
         typer.Option(
-            help="Draw boxes, digits and confidences on a copy: this PNG file, or a folder for "
-            "several pictures."
+            help="Draw boxes and digits on a copy, and how sure each line is: this PNG file, or a "
+            "folder for several pictures."
         ),
     ] = None,
     pattern: Annotated[
@@ -219,12 +220,6 @@ def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
     return lambda name, reading, error: _print_text(name, reading, error, many)
 
 
-def _sure(confidence: float) -> str:
-    """Write a confidence; none is 100 %."""
-    written = f"{confidence:.1%}"
-    return "> 99.9%" if written == "100.0%" else written
-
-
 def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
     import json
 
@@ -243,5 +238,5 @@ def _print_text(name: str, reading: Reading | None, error: str | None, many: boo
         typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
     else:
         lines = reading.text.split("\n")
-        lines[-1] += f"  ({_sure(reading.confidence)} sure)"
+        lines[-1] += f"  ({percent(reading.confidence)} sure)"
         typer.echo("\n".join(prefix + line for line in lines))

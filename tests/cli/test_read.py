@@ -221,17 +221,6 @@ def test_a_decoders_own_lines_stay_away(pictures):
     assert done.stderr.count(b"\n") == 1
 
 
-def test_nothing_is_wholly_sure():
-    from mnist_classifier.cli.read import _sure
-
-    assert [_sure(c) for c in (0.5, 0.9994, 0.9996, 1.0)] == [
-        "50.0%",
-        "99.9%",
-        "> 99.9%",
-        "> 99.9%",
-    ]
-
-
 def test_reading_loads_neither_tensorflow_nor_keras_nor_matplotlib(pictures):
     program = (
         "import sys\n"
