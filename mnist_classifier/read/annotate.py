@@ -99,7 +99,7 @@ def _enlargement(image: BgrImage, boxes: npt.NDArray[np.float64]) -> int:
     longest = max(image.shape[:2])
     narrow = float(np.median(boxes[:, 2])) if len(boxes) else _LEAST_DIGIT
     wanted = max(_LEAST_SIDE / longest, _LEAST_DIGIT / max(1.0, narrow))
-    return max(1, min(int(np.ceil(wanted)), _MOST_SIDE // longest))
+    return int(max(1, min(np.ceil(wanted), _MOST_SIDE // longest)))
 
 
 def _rows(reading: Reading) -> list[tuple[str, _Colour]]:
