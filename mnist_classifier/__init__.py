@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from mnist_classifier.version import __version__
 
 if TYPE_CHECKING:
+    from mnist_classifier.normalisation import normalise
     from mnist_classifier.read.model import Judgement
     from mnist_classifier.read.reader import Digit, DigitReader, Reading
 
-__all__ = ["Digit", "DigitReader", "Judgement", "Reading", "__version__"]
+__all__ = ["Digit", "DigitReader", "Judgement", "Reading", "__version__", "normalise"]
 
 
 def __getattr__(name: str) -> Any:

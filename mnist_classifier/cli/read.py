@@ -29,21 +29,23 @@ def read(
         typer.Argument(metavar="PICTURE", help="Files, folders, or - for standard input."),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each picture.")
+        bool, typer.Option("--json", metavar="", help="Print a JSON object for each picture.")
     ] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print a CSV row for each picture.")
+        bool, typer.Option("--csv", metavar="", help="Print a CSV row for each picture.")
     ] = False,
     annotate: Annotated[
         Path | None,
         typer.Option(
+            metavar="OUT",
             help="Draw boxes and digits on a copy, and how sure each line is: this PNG file, or a "
-            "folder for several pictures."
+            "folder for several pictures.",
         ),
     ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(
+            metavar="PATTERN",
             help="What each line looks like: # is a digit, {1,3} repeats, ? leaves out; "
             "such as '####' or '#{1,3},##'.",
             show_default="anything",
@@ -53,7 +55,8 @@ def read(
     line_model: options.LineModel = None,
     threshold: options.Threshold = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, help="Most pixels of a picture; larger ones are refused.")
+        int,
+        typer.Option(min=1, metavar="N", help="Most pixels of a picture; larger ones are refused."),
     ] = 100_000_000,
 ) -> int:
     """Read handwritten numbers from pictures.

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.errors import PictureError, PictureTooLargeError
+from mnist_classifier.errors import PictureError
 from mnist_classifier.read import decoder
+from mnist_classifier.read.headers import check_pixels
 
 _SECONDS = 10  # of one core, for a page
 _MOST_MEMORY = 1 << 30  # bytes
@@ -77,10 +78,7 @@ def decode(
         )
     if "too_large" in about:
         width, height = about["too_large"]
-        raise PictureTooLargeError(
-            f"{name}: {width:,} × {height:,} pixels; expected at most {max_pixels:,} in all: "
-            "make it smaller or raise the limit (--max-pixels)"
-        )
+        check_pixels(width, height, max_pixels, name)
     if "shape" not in about:
         raise PictureError(f"{name}: no page {page}; expected 1 to {pages:,}: name another")
     height, width, channels = about["shape"]

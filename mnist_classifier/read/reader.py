@@ -184,14 +184,23 @@ class DigitReader:
         self._finder = LineFinder(self.line_model)
         self.threshold = self.model.refusal.threshold if threshold is None else threshold
         self.max_pixels = max_pixels
+        self._files = {"model": model, "line_model": line_model, "threads": threads}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process makes the same reader of: its networks are loaded anew."""
+        return {**self._files, "threshold": self.threshold, "max_pixels": self.max_pixels}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
         """Find the numbers in a picture and read them.
 
         Args:
-            picture: A path, a picture file's bytes, or an array: shape ``(height, width)`` grey,
-                ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA, either polarity; uint8
-                in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
+            picture: A path, a picture file's bytes, a file object, a ``PIL.Image.Image``, or an
+                array: shape ``(height, width)`` grey, ``(height, width, 3)`` RGB or
+                ``(height, width, 4)`` RGBA, either polarity; uint8 in [0, 255], uint16 in
+                [0, 65535], bool, or floats in [0, 1].
             pattern: What each line is known to look like, such as ``"####"`` or ``"#{1,3},##"``:
                 see `Pattern.parse`. It is used while reading: a line that matches is found where a
                 likelier one does not.
@@ -222,7 +231,8 @@ class DigitReader:
         """Judge images that are already like MNIST's.
 
         Args:
-            images: Shape ``(n, 28, 28)``, light on dark; uint8 in [0, 255] or floats in [0, 1].
+            images: Shape ``(n, 28, 28)``, ``(n, 28, 28, 1)`` or ``(n, 784)``, light on dark; uint8
+                in [0, 255] or floats in [0, 1].
 
         Returns:
             Labels, probabilities and what was refused, for each image.
