@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,14 @@ from mnist_classifier.read.segmentation import (
     typical_height,
 )
 from mnist_classifier.read.strips import Grey, Strip, about, to_grey, whole, windows
+from mnist_classifier.read.turning import (
+    TURNS,
+    box_before,
+    is_column_taken_for_less,
+    is_surer,
+    may_be_turned,
+    turned_marks,
+)
 from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
@@ -141,6 +149,8 @@ class _OfMarks:
     reading: Reading
     count: int
     """How many marks there are; 1 where they are too many to be counted."""
+    found: list[Mark] | None = None
+    """The marks before any were joined; None where they are too many."""
 
 
 class DigitReader:
@@ -215,6 +225,12 @@ class DigitReader:
         """
         known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
+        return self._read(image, file_scale, known, may_turn=known is None)
+
+    def _read(
+        self, image: BgrImage, file_scale: float, known: Pattern | None, may_turn: bool
+    ) -> Reading:
+        """Read a picture; turn it, if it may be turned, where it seems to lie on its side."""
         strength, ink_scale = find_ink(image)
         scale = file_scale * ink_scale
         whole = np.clip(strength / 255, 0, 1, dtype=np.float32)
@@ -225,7 +241,15 @@ class DigitReader:
         if known is None and _is_page(marks.reading):
             return marks.reading
         of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
-        return of_lines if known else choose(marks.reading, of_lines, marks.count)
+        reading = of_lines if known else choose(marks.reading, of_lines, marks.count)
+        found = marks.found
+        if (
+            may_turn
+            and found is not None
+            and may_be_turned(len(reading.digits), reading.confidence, found)
+        ):
+            return self._read_turned(image, file_scale, reading, found, ink_scale)
+        return reading
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
@@ -248,15 +272,16 @@ class DigitReader:
         try:
             components = find_marks(strength)
             if not components:
-                return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), 0)
+                nothing = Reading("", (), "nothing is written: no ink was found")
+                return _OfMarks([], nothing, 0, [])
             small = max(strength.shape) <= _SMALL_SIDE
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
             if small and len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks):
                 reason = "no digit: several marks, cut by the edge of a small picture"
-                return _OfMarks(lines, Reading("", (), reason), len(marks))
+                return _OfMarks(lines, Reading("", (), reason), len(marks), components)
             reading = self._reading(resegment(lines, self._classify, Work()), scale)
-            return _OfMarks(lines, reading, len(marks))
+            return _OfMarks(lines, reading, len(marks), components)
         except TooMuchWorkError as error:
             return _OfMarks(lines, Reading("", (), str(error)), 1)
 
@@ -270,9 +295,7 @@ class DigitReader:
     ) -> Reading:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
-        scale = ink_scale / grey_scale
-        further = chain(windows(grey), _about_lines(grey, marks, scale))
-        found = self._finder.read(whole(grey), further, pattern)
+        found = self._find_lines(grey, marks, ink_scale / grey_scale, pattern)
         if not found:
             return Reading("", (), "no number was found")
         scale = file_scale * grey_scale
@@ -286,6 +309,48 @@ class DigitReader:
             if character.text.isdigit()
         )
         return Reading("\n".join(line.text for line in lines), digits, None, lines)
+
+    def _find_lines(
+        self, grey: Grey, marks: list[list[Mark]], scale: float, pattern: Pattern | None
+    ) -> list[FoundLine]:
+        further = chain(windows(grey), _about_lines(grey, marks, scale))
+        return self._finder.read(whole(grey), further, pattern)
+
+    def _read_turned(
+        self,
+        image: BgrImage,
+        file_scale: float,
+        reading: Reading,
+        found: list[Mark],
+        ink_scale: float,
+    ) -> Reading:
+        """Return what the picture, turned, reads, if that is much surer.
+
+        Only lines are read at each turn; then all that the surest turn has. A column of marks that
+        no turn makes a number of is refused.
+        """
+        grey, grey_scale = to_grey(image)
+        scale = ink_scale / grey_scale
+        shape = round(grey.shape[0] / scale), round(grey.shape[1] / scale)
+        before = len(reading.digits) * reading.confidence
+        best, surest = 0, 0.0
+        for turns in TURNS:
+            marks = group_lines(turned_marks(found, turns, shape))
+            turned = np.ascontiguousarray(np.rot90(grey, turns))
+            lines = self._find_lines(turned, marks, scale, None)
+            digits = sum(c.text.isdigit() for line in lines for c in line.characters)
+            sure = math.prod(line.candidates[0].probability for line in lines)
+            if digits * sure > surest and is_surer(turns, digits, sure, before):
+                best, surest = turns, digits * sure
+        if best:
+            upright = np.ascontiguousarray(np.rot90(image, best))
+            other = self._read(upright, file_scale, None, may_turn=False)
+            if is_surer(best, len(other.digits), other.confidence, before):
+                return _turned_back(other, best, upright.shape, file_scale)
+        if is_column_taken_for_less(len(reading.digits), found) and not reading.refused:
+            reason = "no digit: marks one above the other; turn the picture if it lies on its side"
+            return Reading("", (), reason)
+        return reading
 
     def _classify(self, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Return for each mark how surely it is one digit, and its label.
@@ -376,6 +441,15 @@ def _stands(of_marks: Reading, of_lines: Reading) -> bool:
     else:
         least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
     return of_marks.confidence >= least
+
+
+def _turned_back(
+    reading: Reading, turns: int, shape: tuple[int, ...], file_scale: float
+) -> Reading:
+    """Return a turned picture's reading with boxes as the digits lie in the picture itself."""
+    whole = round(shape[0] * file_scale), round(shape[1] * file_scale)
+    digits = (replace(d, box=box_before(d.box, turns, whole)) for d in reading.digits)
+    return replace(reading, digits=tuple(digits))
 
 
 def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
