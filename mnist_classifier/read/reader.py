@@ -35,7 +35,7 @@ from mnist_classifier.read.strips import Grey, Strip, about, to_grey, whole, win
 from mnist_classifier.read.turning import (
     TURNS,
     box_before,
-    is_column_taken_for_less,
+    is_column_taken_for_one,
     is_surer,
     may_be_turned,
     turned_marks,
@@ -347,7 +347,7 @@ class DigitReader:
             other = self._read(upright, file_scale, None, may_turn=False)
             if is_surer(best, len(other.digits), other.confidence, before):
                 return _turned_back(other, best, upright.shape, file_scale)
-        if is_column_taken_for_less(len(reading.digits), found) and not reading.refused:
+        if is_column_taken_for_one(len(reading.digits), found) and not reading.refused:
             reason = "no digit: marks one above the other; turn the picture if it lies on its side"
             return Reading("", (), reason)
         return reading

@@ -1,7 +1,7 @@
 """Pictures stored on their side or upside down: when to turn one, and where its digits lie then.
 
-A number on its side is a column of marks. Read as it stands, such a column is unsure, refused, or
-taken for a few digits: a merged 1, most often. A column of upright digits is none of these.
+A number on its side is a column of marks. Read as it stands, it is unsure, refused, or all of it is
+taken for one digit: a tall 1, most often. A column of upright digits is read as several.
 """
 
 from __future__ import annotations
@@ -29,21 +29,15 @@ _COLUMN = 3  # marks
 _LONG = 2.0  # times as long as broad, and as its tallest mark
 
 
-def column(marks: Sequence[Mark]) -> int:
-    """Return how many marks stand one above the other and make up a picture; 0 if they do not."""
-    if not marks:
-        return 0
+def is_column_taken_for_one(digits: int, marks: Sequence[Mark]) -> bool:
+    """Return whether one digit was read where marks stand one above the other."""
+    if digits != 1 or len(marks) < _COLUMN:
+        return False
     boxes = np.array([mark.box for mark in marks], float)
     sizes = boxes[:, 2:].max(axis=1)
     boxes = boxes[sizes >= _MAIN * sizes.max()]
     width, height = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) - boxes[:, :2].min(axis=0)
-    is_column = height >= _LONG * max(width, boxes[:, 3].max())
-    return len(boxes) if is_column and len(boxes) >= _COLUMN else 0
-
-
-def is_column_taken_for_less(digits: int, marks: Sequence[Mark]) -> bool:
-    """Return whether fewer digits were read than marks stand one above the other."""
-    return digits < column(marks)
+    return len(boxes) >= _COLUMN and bool(height >= _LONG * max(width, boxes[:, 3].max()))
 
 
 def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool:
@@ -56,7 +50,7 @@ def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool
     """
     if len(marks) > MOST_MARKS:
         return False
-    return not digits or confidence < _UNSURE or is_column_taken_for_less(digits, marks)
+    return not digits or confidence < _UNSURE or is_column_taken_for_one(digits, marks)
 
 
 def is_surer(turns: int, digits: int, confidence: float, before: float) -> bool:
