@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +99,8 @@ def _run(
     content: bytes, own: ExtraFormat, page: int, name: str, max_pixels: int
 ) -> tuple[dict[str, Any], bytes]:
     """Run the process; return what it says of the file, and its pixels."""
+    import subprocess  # most readers never need it
+
     if importlib.util.find_spec(own.library) is None:
         raise PictureError(
             f"{name}: {own.name}, which needs the library {own.library}; expected it to be "
