@@ -340,12 +340,12 @@ class DigitReader:
             lines = self._find_lines(turned, marks, scale, None)
             digits = sum(c.text.isdigit() for line in lines for c in line.characters)
             sure = math.prod(line.candidates[0].probability for line in lines)
-            if digits * sure > surest and is_surer(turns, digits, sure, before):
+            if digits * sure > surest and is_surer(turns, digits, sure, before, len(found)):
                 best, surest = turns, digits * sure
         if best:
             upright = np.ascontiguousarray(np.rot90(image, best))
             other = self._read(upright, file_scale, None, may_turn=False)
-            if is_surer(best, len(other.digits), other.confidence, before):
+            if is_surer(best, len(other.digits), other.confidence, before, len(found)):
                 return _turned_back(other, best, upright.shape, file_scale)
         if is_column_taken_for_one(len(reading.digits), found) and not reading.refused:
             reason = "no digit: marks one above the other; turn the picture if it lies on its side"

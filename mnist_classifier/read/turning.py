@@ -18,26 +18,25 @@ TURNS = (1, 3, 2)
 MOST_MARKS = 60
 """A picture of more marks is not turned: each turn costs the reading of its lines again."""
 
-# A number is taken from a turned picture if so many digits are so sure. Upside down, digits are
-# digits too: 6 and 9, 1, 8, 0.
-_LEAST = {1: (2, 0.9), 2: (3, 0.97), 3: (2, 0.9)}
+_DIGITS = 3  # shorter numbers are not turned: letters on their side look like two digits
+# So sure must a number be in a turned picture. Upside down, 6 and 9, 1, 8 and 0 are digits too.
+_LEAST = {1: 0.9, 2: 0.97, 3: 0.9}
 _UNSURE = 0.5  # less sure, the number as it stands may be one on its side
 _TIMES = 2.0  # so many times as many sure digits stand in the picture, turned
 
 _MAIN = 0.4  # of the largest mark: smaller ones are dots and specks
-_COLUMN = 3  # marks
 _LONG = 2.0  # times as long as broad, and as its tallest mark
 
 
 def is_column_taken_for_one(digits: int, marks: Sequence[Mark]) -> bool:
     """Return whether one digit was read where marks stand one above the other."""
-    if digits != 1 or len(marks) < _COLUMN:
+    if digits != 1 or len(marks) < _DIGITS:
         return False
     boxes = np.array([mark.box for mark in marks], float)
     sizes = boxes[:, 2:].max(axis=1)
     boxes = boxes[sizes >= _MAIN * sizes.max()]
     width, height = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) - boxes[:, :2].min(axis=0)
-    return len(boxes) >= _COLUMN and bool(height >= _LONG * max(width, boxes[:, 3].max()))
+    return len(boxes) >= _DIGITS and bool(height >= _LONG * max(width, boxes[:, 3].max()))
 
 
 def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool:
@@ -48,12 +47,12 @@ def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool
         confidence: That they are right, in [0, 1].
         marks: All that were found in it.
     """
-    if len(marks) > MOST_MARKS:
+    if len(marks) > MOST_MARKS or 0 < len(marks) < _DIGITS:
         return False
     return not digits or confidence < _UNSURE or is_column_taken_for_one(digits, marks)
 
 
-def is_surer(turns: int, digits: int, confidence: float, before: float) -> bool:
+def is_surer(turns: int, digits: int, confidence: float, before: float, marks: int) -> bool:
     """Return whether what a turned picture reads stands against what it read before.
 
     Args:
@@ -61,9 +60,13 @@ def is_surer(turns: int, digits: int, confidence: float, before: float) -> bool:
         digits: How many were read in the turned picture.
         confidence: That they are right, in [0, 1].
         before: Digits times confidence, of the picture as it stands.
+        marks: How many were found in it; 0 where the paper hides them.
     """
-    least, sure = _LEAST[turns]
-    return digits >= least and confidence >= sure and digits * confidence > _TIMES * before
+    return (
+        _DIGITS <= digits <= (marks or digits)
+        and confidence >= _LEAST[turns]
+        and digits * confidence > _TIMES * before
+    )
 
 
 def turned_marks(marks: Sequence[Mark], turns: int, shape: tuple[int, ...]) -> list[Mark]:
