@@ -18,7 +18,7 @@ TURNS = (1, 3, 2)
 MOST_MARKS = 60
 """A picture of more marks is not turned: each turn costs the reading of its lines again."""
 
-_DIGITS = 3  # shorter numbers are not turned: letters on their side look like two digits
+_DIGITS = 3  # shorter numbers are not turned, as letters on their side look like two digits
 # So sure must a number be in a turned picture. Upside down, 6 and 9, 1, 8 and 0 are digits too.
 _LEAST = {1: 0.9, 2: 0.97, 3: 0.9}
 _UNSURE = 0.5  # less sure, the number as it stands may be one on its side
@@ -47,7 +47,7 @@ def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool
         confidence: That they are right, in [0, 1].
         marks: All that were found in it.
     """
-    if len(marks) > MOST_MARKS or 0 < len(marks) < _DIGITS:
+    if not _DIGITS <= len(marks) <= MOST_MARKS:
         return False
     return not digits or confidence < _UNSURE or is_column_taken_for_one(digits, marks)
 
@@ -60,10 +60,10 @@ def is_surer(turns: int, digits: int, confidence: float, before: float, marks: i
         digits: How many were read in the turned picture.
         confidence: That they are right, in [0, 1].
         before: Digits times confidence, of the picture as it stands.
-        marks: How many were found in it; 0 where the paper hides them.
+        marks: How many were found in it.
     """
     return (
-        _DIGITS <= digits <= (marks or digits)
+        _DIGITS <= digits <= marks
         and confidence >= _LEAST[turns]
         and digits * confidence > _TIMES * before
     )
