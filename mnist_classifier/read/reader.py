@@ -149,8 +149,8 @@ class _OfMarks:
     reading: Reading
     count: int
     """How many marks there are; 1 where they are too many to be counted."""
-    found: list[Mark] | None = None
-    """The marks before any were joined; None where they are too many."""
+    found: Sequence[Mark] = ()
+    """The marks before any were joined; none where they are too many."""
 
 
 class DigitReader:
@@ -242,13 +242,8 @@ class DigitReader:
             return marks.reading
         of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
         reading = of_lines if known else choose(marks.reading, of_lines, marks.count)
-        found = marks.found
-        if (
-            may_turn
-            and found is not None
-            and may_be_turned(len(reading.digits), reading.confidence, found)
-        ):
-            return self._read_turned(image, file_scale, reading, found, ink_scale)
+        if may_turn and may_be_turned(len(reading.digits), reading.confidence, marks.found):
+            return self._read_turned(image, file_scale, reading, marks.found, ink_scale)
         return reading
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
@@ -272,8 +267,7 @@ class DigitReader:
         try:
             components = find_marks(strength)
             if not components:
-                nothing = Reading("", (), "nothing is written: no ink was found")
-                return _OfMarks([], nothing, 0, [])
+                return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), 0)
             small = max(strength.shape) <= _SMALL_SIDE
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
@@ -295,7 +289,8 @@ class DigitReader:
     ) -> Reading:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
-        found = self._find_lines(grey, marks, ink_scale / grey_scale, pattern)
+        further = chain(windows(grey), _about_lines(grey, marks, ink_scale / grey_scale))
+        found = self._finder.read(whole(grey), further, pattern)
         if not found:
             return Reading("", (), "no number was found")
         scale = file_scale * grey_scale
@@ -310,18 +305,12 @@ class DigitReader:
         )
         return Reading("\n".join(line.text for line in lines), digits, None, lines)
 
-    def _find_lines(
-        self, grey: Grey, marks: list[list[Mark]], scale: float, pattern: Pattern | None
-    ) -> list[FoundLine]:
-        further = chain(windows(grey), _about_lines(grey, marks, scale))
-        return self._finder.read(whole(grey), further, pattern)
-
     def _read_turned(
         self,
         image: BgrImage,
         file_scale: float,
         reading: Reading,
-        found: list[Mark],
+        found: Sequence[Mark],
         ink_scale: float,
     ) -> Reading:
         """Return what the picture, turned, reads, if that is much surer.
@@ -337,7 +326,7 @@ class DigitReader:
         for turns in TURNS:
             marks = group_lines(turned_marks(found, turns, shape))
             turned = np.ascontiguousarray(np.rot90(grey, turns))
-            lines = self._find_lines(turned, marks, scale, None)
+            lines = self._finder.read(whole(turned), _about_lines(turned, marks, scale))
             digits = sum(c.text.isdigit() for line in lines for c in line.characters)
             sure = math.prod(line.candidates[0].probability for line in lines)
             if digits * sure > surest and is_surer(turns, digits, sure, before, len(found)):
@@ -347,7 +336,7 @@ class DigitReader:
             other = self._read(upright, file_scale, None, may_turn=False)
             if is_surer(best, len(other.digits), other.confidence, before, len(found)):
                 return _turned_back(other, best, upright.shape, file_scale)
-        if is_column_taken_for_one(len(reading.digits), found) and not reading.refused:
+        if is_column_taken_for_one(len(reading.digits), found):
             reason = "no digit: marks one above the other; turn the picture if it lies on its side"
             return Reading("", (), reason)
         return reading
@@ -447,8 +436,8 @@ def _turned_back(
     reading: Reading, turns: int, shape: tuple[int, ...], file_scale: float
 ) -> Reading:
     """Return a turned picture's reading with boxes as the digits lie in the picture itself."""
-    whole = round(shape[0] * file_scale), round(shape[1] * file_scale)
-    digits = (replace(d, box=box_before(d.box, turns, whole)) for d in reading.digits)
+    size = round(shape[0] * file_scale), round(shape[1] * file_scale)
+    digits = (replace(d, box=box_before(d.box, turns, size)) for d in reading.digits)
     return replace(reading, digits=tuple(digits))
 
 

@@ -55,8 +55,8 @@ def test_a_column_that_no_turn_makes_a_number_of_is_not_one_digit(reader):
 
 def test_pictures_of_many_marks_are_not_turned(reader, monkeypatch):
     seen = []
-    find = reader._find_lines
-    monkeypatch.setattr(reader, "_find_lines", lambda *rest: (seen.append(1), find(*rest))[1])
+    find = reader._finder.read
+    monkeypatch.setattr(reader._finder, "read", lambda *rest: (seen.append(1), find(*rest))[1])
     page = np.full((900, 900), 255, np.uint8)
     for y in range(40, 860, 90):
         for x in range(40, 860, 90):
