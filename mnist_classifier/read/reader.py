@@ -36,6 +36,7 @@ from mnist_classifier.read.turning import (
     TURNS,
     box_before,
     is_column_taken_for_one,
+    is_possible,
     is_surer,
     may_be_turned,
     turned_marks,
@@ -315,25 +316,25 @@ class DigitReader:
     ) -> Reading:
         """Return what the picture, turned, reads, if that is much surer.
 
-        Only lines are read at each turn; then all that the surest turn has. A column of marks that
-        no turn makes a number of is refused.
+        Lines alone say which turn has the surest number; all of that turn is read. A column of
+        marks that no turn makes a number of is refused.
         """
         grey, grey_scale = to_grey(image)
         scale = ink_scale / grey_scale
         shape = round(grey.shape[0] / scale), round(grey.shape[1] / scale)
-        before = len(reading.digits) * reading.confidence
         best, surest = 0, 0.0
         for turns in TURNS:
             marks = group_lines(turned_marks(found, turns, shape))
             turned = np.ascontiguousarray(np.rot90(grey, turns))
             lines = self._finder.read(whole(turned), _about_lines(turned, marks, scale))
             digits = sum(c.text.isdigit() for line in lines for c in line.characters)
-            sure = math.prod(line.candidates[0].probability for line in lines)
-            if digits * sure > surest and is_surer(turns, digits, sure, before, len(found)):
-                best, surest = turns, digits * sure
+            sure = digits * math.prod(line.candidates[0].probability for line in lines)
+            if sure > surest and is_possible(digits, len(found)):
+                best, surest = turns, sure
         if best:
             upright = np.ascontiguousarray(np.rot90(image, best))
             other = self._read(upright, file_scale, None, may_turn=False)
+            before = len(reading.digits) * reading.confidence
             if is_surer(best, len(other.digits), other.confidence, before, len(found)):
                 return _turned_back(other, best, upright.shape, file_scale)
         if is_column_taken_for_one(len(reading.digits), found):

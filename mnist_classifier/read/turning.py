@@ -52,6 +52,11 @@ def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool
     return not digits or confidence < _UNSURE or is_column_taken_for_one(digits, marks)
 
 
+def is_possible(digits: int, marks: int) -> bool:
+    """Return whether so many digits, read in a turned picture, may be a number of its marks."""
+    return _DIGITS <= digits <= marks
+
+
 def is_surer(turns: int, digits: int, confidence: float, before: float, marks: int) -> bool:
     """Return whether what a turned picture reads stands against what it read before.
 
@@ -63,7 +68,7 @@ def is_surer(turns: int, digits: int, confidence: float, before: float, marks: i
         marks: How many were found in it.
     """
     return (
-        _DIGITS <= digits <= marks
+        is_possible(digits, marks)
         and confidence >= _LEAST[turns]
         and digits * confidence > _TIMES * before
     )
