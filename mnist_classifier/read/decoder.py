@@ -53,15 +53,21 @@ def _heic(content: bytes, page: int, max_pixels: int) -> tuple[dict[str, Any], b
     return {"pages": 1, "shape": shape, "stride": image.stride, "scale": 1}, pixels
 
 
+def _limit(seconds: int, most_bytes: int) -> None:
+    """Bound what this process takes, where the system can; who waits for it has a watch too."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, most_bytes)):
+            with contextlib.suppress(ValueError, OSError):  # macOS bounds no memory
+                resource.setrlimit(kind, (most, most))
+
+
 def main() -> None:
     """Decode what standard input holds; any exception means that it cannot be."""
     kind = sys.argv[1]
     page, max_pixels, seconds, most_bytes = (int(argument) for argument in sys.argv[2:])
-    with contextlib.suppress(ImportError):  # on Windows, only the watch of who waits holds it
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _limit(seconds, most_bytes)
     decode = {"PDF": _pdf, "HEIC": _heic}[kind]
     about, pixels = decode(sys.stdin.buffer.read(), page, max_pixels)
     sys.stdout.buffer.write(json.dumps(about).encode() + b"\n" + pixels)
