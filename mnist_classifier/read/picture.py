@@ -139,7 +139,7 @@ def _read_object(file: Any) -> bytes:
         )
     if len(content) > _MAX_BYTES:
         raise PictureError(
-            f"the file object has more than {_MAX_BYTES:,} bytes: make the picture smaller"
+            f"the file object has more bytes; expected at most {_MAX_BYTES:,}: make it smaller"
         )
     return content
 
@@ -164,7 +164,10 @@ def _from_bytes(
     orientation = _exif_orientation(content)
     picture = _finished(decoded, (width, height), orientation, name)
     if may_move(content) and _is_blank(picture):
-        later = further_frames(content, width * height)
+        try:
+            later = further_frames(content, width * height)
+        except (cv2.error, MemoryError) as error:
+            raise _not_a_picture(name) from error
         frames = (_finished(frame, (width, height), orientation, name) for frame in later)
         picture = next((frame for frame in frames if not _is_blank(frame)), picture)
     return picture, 1.0
