@@ -259,6 +259,7 @@ def test_mnist_itself_through_the_whole_path(reader, mnist_dir):
 
 
 def test_inputs_met_on_the_way(reader):
+    cv2.setRNGSeed(0)
     rng = np.random.default_rng(0)
     page = write("2047", paper=(205, 222, 228), ink=(70, 50, 45))
     lit = page * np.linspace(0.8, 1, page.shape[1])[:, None] + rng.normal(0, 4, page.shape)
