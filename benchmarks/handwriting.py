@@ -40,9 +40,10 @@ from mnist_classifier.read.picture import load_picture
 # Of the fonts that matplotlib brings, some of those that training leaves out.
 UNSEEN_FONTS = ("DejaVuSansMono", "DejaVuSerif-Bold", "STIXGeneralItalic", "cmss10", "cmb10")
 # Printed letters that have a digit's shape; reported apart.
-SURE = 0.95
 DRAWN = 200  # of each shape
 LIKE_DIGITS = "OoQDIlijJSsZzBbGgqyA"
+SURE = 0.95
+MOST_MISTAKES = 40  # of a set, on the sheet
 
 
 def truth_of(path: Path) -> str:
@@ -210,7 +211,7 @@ def shape_rows(reader: DigitReader) -> list[dict]:
 
 
 def contact_sheet(mistakes: list, path: Path) -> None:
-    """Draw each misread picture above what it is and what was read."""
+    """Draw misread pictures, each above what it is, what was read, and how surely."""
     tiles = []
     for file, truth, reading in mistakes:
         tile = np.full((150, 330, 3), 255, np.uint8)
@@ -233,7 +234,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="A folder of sets of pictures.")],
     data_dir: Annotated[Path, typer.Option(help="A folder with MNIST's four IDX files.")],
     model: Annotated[Path | None, typer.Option(help="Instead of the shipped model.")] = None,
-    mistakes: Annotated[Path | None, typer.Option(help="A PNG of the misread pictures.")] = None,
+    mistakes: Annotated[Path | None, typer.Option(help="A PNG of misread pictures.")] = None,
     write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
     card: Annotated[Path | None, typer.Option(help="The model card's page to write.")] = None,
 ) -> None:
@@ -243,7 +244,7 @@ def main(
     for path in sorted(path for path in folder.iterdir() if path.is_dir()):
         row, missed = read_set(reader, path)
         written.append(row)
-        wrong += missed
+        wrong += missed[:MOST_MISTAKES]
     mnist = mnist_rows(reader, data_dir)
     nothing = nondigit_rows(reader)
     shapes = shape_rows(reader)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mnist_classifier.version import __version__
 
 if TYPE_CHECKING:
+    from mnist_classifier.normalisation import normalise
     from mnist_classifier.read.model import Judgement
     from mnist_classifier.read.reader import DigitReader
     from mnist_classifier.read.reading import Digit, Reading
 
-__all__ = ["Digit", "DigitReader", "Judgement", "Reading", "__version__"]
+__all__ = ["Digit", "DigitReader", "Judgement", "Reading", "__version__", "normalise"]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,7 +37,7 @@ BELOW["learn.evaluate"] = BELOW["learn.tasks"] | {"learn.screen", "learn.tasks"}
 BELOW["learn.steps"] = BELOW["learn.evaluate"] | {"learn.evaluate"}
 BELOW["learn"] = {"learn.estimator"}  # the package's public name
 BELOW["cli"] = set(BELOW) | {""}
-BELOW[""] = {"read", "version"}  # the package's public names
+BELOW[""] = {"read", "version", "normalisation"}  # the package's public names
 BELOW["__main__"] = {"root script"}
 BELOW["root script"] = set(BELOW) - {"__main__"}
 # Within runs, the folder of a run knows files alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -78,8 +79,15 @@ def _run(learn_digits: options.LearnDigits, arguments: Sequence[str] | None, pro
         if not hasattr(error, "format_message"):
             raise
         if message := error.format_message():  # none where help was all that was needed
-            typer.echo(f"error: {message.rstrip('.')}; see {program} --help", err=True)
+            hint = _file_with_dash(sys.argv[1:] if arguments is None else arguments)
+            typer.echo(f"error: {message.rstrip('.')}; {hint}see {program} --help", err=True)
         return 2
     if outcome == 130:  # newer releases of Typer turn Ctrl-C into this code
         typer.echo("interrupted", err=True)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _file_with_dash(arguments: Sequence[str]) -> str:
+    """Return a hint if an argument was taken for an option, but is the name of a file."""
+    named = [name for name in arguments if name.startswith("-") and Path(name).is_file()]
+    return f"if the file {named[0]} is meant, write ./{named[0]}; " if named else ""

@@ -15,13 +15,15 @@ def evaluate(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Other images: mnist, fashion_mnist or sample.", show_default="the run's"
+            metavar="NAME",
+            help="Other images: mnist, fashion_mnist or sample.",
+            show_default="the run's",
         ),
     ] = None,
     data_dir: options.DataDir = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to.", show_default="the run folder"),
+        typer.Option(metavar="FOLDER", help="Folder to write to.", show_default="the run folder"),
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:

@@ -23,7 +23,9 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File to write.", show_default="in RUN, digits or lines with .onnx or .tflite"
+            metavar="FILE",
+            help="File to write.",
+            show_default="in RUN, digits or lines with .onnx or .tflite",
         ),
     ] = None,
     format: Annotated[Format, typer.Option(help="litert only where Keras can.")] = Format.ONNX,

@@ -28,6 +28,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 Dataset = Annotated[
     str | None,
     typer.Option(
+        metavar="NAME",
         help="mnist, fashion_mnist, or sample: 5,000 of MNIST's images.",
         show_default="mnist; sample if it cannot be had",
     ),
@@ -36,16 +37,22 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         envvar="MNIST_DATA_DIR",
+        metavar="FOLDER",
         help="Folder with the images: four IDX files, or Keras's mnist.npz.",
     ),
 ]
 Model = Annotated[
     Path | None,
-    typer.Option(help="Network to read with, from mnist export.", show_default="the shipped one"),
+    typer.Option(
+        metavar="FILE",
+        help="Network to read with, from mnist export.",
+        show_default="the shipped one",
+    ),
 ]
 LineModel = Annotated[
     Path | None,
     typer.Option(
+        metavar="FILE",
         help="Network to read whole lines with, from mnist export of the recipe lines.",
         show_default="the shipped one",
     ),
@@ -55,11 +62,12 @@ Threshold = Annotated[
     typer.Option(
         min=0.0,
         max=1.0,
+        metavar="T",
         help="Marks that score below are refused as no digit; 0 refuses none.",
         show_default="the model's own",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print only the result.")]
 
 
 def import_learning(quiet: bool) -> None:

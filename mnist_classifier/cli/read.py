@@ -13,6 +13,7 @@ import typer
 
 from mnist_classifier.cli import options
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.read.certainty import percent
 
 if TYPE_CHECKING:
     from mnist_classifier.read.pattern import Pattern
@@ -29,21 +30,23 @@ def read(
         typer.Argument(metavar="PICTURE", help="Files, folders, or - for standard input."),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each picture.")
+        bool, typer.Option("--json", metavar="", help="Print a JSON object for each picture.")
     ] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print a CSV row for each picture.")
+        bool, typer.Option("--csv", metavar="", help="Print a CSV row for each picture.")
     ] = False,
     annotate: Annotated[
         Path | None,
         typer.Option(
-            help="Draw boxes, digits and confidences on a copy: this PNG file, or a folder for "
-            "several pictures."
+            metavar="OUT",
+            help="Draw boxes and digits on a copy, and how sure each line is: this PNG file, or a "
+            "folder for several pictures.",
         ),
     ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(
+            metavar="PATTERN",
             help="What each line looks like: # is a digit, {1,3} repeats, ? leaves out; "
             "such as '####' or '#{1,3},##'.",
             show_default="anything",
@@ -53,7 +56,8 @@ def read(
     line_model: options.LineModel = None,
     threshold: options.Threshold = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, help="Most pixels of a picture; larger ones are refused.")
+        int,
+        typer.Option(min=1, metavar="N", help="Most pixels of a picture; larger ones are refused."),
     ] = 100_000_000,
 ) -> int:
     """Read handwritten numbers from pictures.
@@ -116,13 +120,13 @@ def _copies(names: list[str], annotate: Path) -> list[Path]:
 
 
 def _expand(pictures: list[str]) -> Iterator[str]:
-    """Yield the pictures' names; a folder stands for those in it, in order."""
+    """Yield the pictures' names; a folder stands for those in it, in order, a PDF for its pages."""
     from mnist_classifier.read.picture import SUFFIXES
 
     for name in pictures:
         path = Path(name)
         if name == _STDIN or not path.is_dir():
-            yield name
+            yield from _pages(name)
             continue
         inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if not inside:
@@ -130,7 +134,17 @@ def _expand(pictures: list[str]) -> Iterator[str]:
                 f"the folder {path} holds no picture; expected files named "
                 f"{', '.join(sorted(SUFFIXES))}: name another"
             )
-        yield from map(str, inside)
+        for path in inside:
+            yield from _pages(str(path))
+
+
+def _pages(name: str) -> list[str]:
+    from mnist_classifier.read.picture import page_names
+
+    try:
+        return page_names(name)
+    except PictureError:
+        return [name]  # what is wrong is said when it is read
 
 
 def _read_one(
@@ -210,12 +224,6 @@ def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
     return lambda name, reading, error: _print_text(name, reading, error, many)
 
 
-def _sure(confidence: float) -> str:
-    """Write a confidence; none is 100 %."""
-    written = f"{confidence:.1%}"
-    return "> 99.9%" if written == "100.0%" else written
-
-
 def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
     import json
 
@@ -234,5 +242,5 @@ def _print_text(name: str, reading: Reading | None, error: str | None, many: boo
         typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
     else:
         lines = reading.text.split("\n")
-        lines[-1] += f"  ({_sure(reading.confidence)} sure)"
+        lines[-1] += f"  ({percent(reading.confidence)} sure)"
         typer.echo("\n".join(prefix + line for line in lines))

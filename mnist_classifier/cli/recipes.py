@@ -19,7 +19,9 @@ HEADINGS = ("weights", "multiply-adds", "test accuracy", "fit time")
 
 
 def recipes(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
+    ] = False,
 ) -> None:
     """List the recipes of mnist train, with cost, test accuracy and training time.
 

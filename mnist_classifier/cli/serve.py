@@ -15,32 +15,43 @@ if TYPE_CHECKING:
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 for all networks.")
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Port to listen on; 0 takes a free one."
+        ),
     ] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Number of processes.")] = 1,
     model: options.Model = None,
     line_model: options.LineModel = None,
     threshold: options.Threshold = None,
     data_dir: options.DataDir = None,
     max_body: Annotated[
-        int, typer.Option(min=1, help="Most bytes of a request's body.")
+        int, typer.Option(min=1, metavar="BYTES", help="Most bytes of a request's body.")
     ] = 20_000_000,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Most pixels of a picture.")] = 50_000_000,
-    max_images: Annotated[int, typer.Option(min=1, help="Most 28×28 images of a request.")] = 1000,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Most pixels of a picture.")
+    ] = 50_000_000,
+    max_images: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Most 28×28 images of a request.")
+    ] = 1000,
     max_in_flight: Annotated[
         int,
-        typer.Option(min=1, help="Most requests at a time in a process; others get 503."),
+        typer.Option(
+            min=1, metavar="N", help="Most requests at a time in a process; others get 503."
+        ),
     ] = 64,
     timeout: Annotated[
         float,
-        typer.Option(help="Seconds for each: headers, body and answer of a request."),
+        typer.Option(
+            metavar="SECONDS", help="Seconds for each: headers, body and answer of a request."
+        ),
     ] = 15.0,
     cors_origin: Annotated[
         list[str] | None,
-        typer.Option(help="Origin whose pages may call the service; repeatable."),
+        typer.Option(metavar="ORIGIN", help="Origin whose pages may call the service; repeatable."),
     ] = None,
 ) -> None:
     """Serve a page to draw digits on, and read digits over HTTP.

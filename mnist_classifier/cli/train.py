@@ -38,31 +38,42 @@ def train(
     output: Annotated[
         Path | None,
         typer.Option(
+            metavar="FOLDER",
             help="Run folder to make, or the series to go on with.",
             show_default="a new one in runs/",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Most epochs to train.", show_default="the recipe's")
+        int | None,
+        typer.Option(metavar="N", help="Most epochs to train.", show_default="the recipe's"),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Images in a training step.", show_default="the recipe's")
+        int | None,
+        typer.Option(metavar="N", help="Images in a training step.", show_default="the recipe's"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
     seeds: Seeds = None,
-    recipe: Annotated[str, typer.Option(help="Network and training, see: mnist recipes.")] = "dnn",
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="Network and training, see: mnist recipes.")
+    ] = "dnn",
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write TensorBoard logs to the run folder.")
+        bool,
+        typer.Option("--tensorboard", metavar="", help="Write TensorBoard logs to the run folder."),
     ] = False,
     mlflow: Annotated[
         bool,
-        typer.Option("--mlflow", help="Log to MLflow, at MLFLOW_TRACKING_URI or in this folder."),
+        typer.Option(
+            "--mlflow", metavar="", help="Log to MLflow, at MLFLOW_TRACKING_URI or in this folder."
+        ),
     ] = False,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Same bits each time; may be slower.")
+        bool,
+        typer.Option("--deterministic", metavar="", help="Same bits each time; may be slower."),
     ] = False,
     resume: Resume = None,
-    show: Annotated[bool, typer.Option(help="Open the figures if there is a display.")] = True,
+    show: Annotated[
+        bool, typer.Option(metavar="", help="Open the figures if there is a display.")
+    ] = True,
     quiet: options.Quiet = False,
 ) -> int:
     """Train a network, test it on unseen images, and save all in a run folder."""

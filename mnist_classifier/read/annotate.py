@@ -1,27 +1,69 @@
-"""Draw a reading on a copy of its picture: boxes, digits, confidences."""
+"""Draw a reading on a copy of its picture: boxes and digits, and below how sure each line is."""
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from mnist_classifier.errors import OutputError
+from mnist_classifier.read.certainty import percent
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
-from mnist_classifier.read.reading import Digit, Reading
+from mnist_classifier.read.reading import Line, Reading
 
-_SURE = (40, 140, 30)  # BGR: green
-_UNSURE = (0, 110, 230)  # orange, below 0.9
-_REFUSED = (40, 40, 220)  # red
+_Colour = tuple[int, int, int]
+
+_WHITE: _Colour = (255, 255, 255)
+_BLACK: _Colour = (0, 0, 0)
+_GREEN: _Colour = (40, 130, 30)
+_ORANGE: _Colour = (0, 100, 220)
+_RED: _Colour = (40, 40, 220)
+_SURE = 0.9  # below, digits and lines are orange
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_CAPITAL = 22  # pixels: the height of the font's digits at scale 1
 _LEAST_SIDE = 480
+_LEAST_DIGIT = 28  # pixels: narrower digits leave no room for what is written above them
+_ROW = 60  # characters of a row of text
+_MOST_SIDE = 3000  # a picture is not enlarged beyond
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """How text is written.
+
+    Attributes:
+        height: Of a digit, in pixels.
+    """
+
+    height: float
+
+    @property
+    def scale(self) -> float:
+        return self.height / _CAPITAL
+
+    @property
+    def thick(self) -> int:
+        return max(1, round(self.height / 12))
+
+    def width(self, text: str) -> int:
+        """Return how many pixels wide a text is."""
+        return int(cv2.getTextSize(text, _FONT, self.scale, self.thick)[0][0])
+
+    def write(self, image: BgrImage, text: str, x: float, base: float, colour: _Colour) -> None:
+        """Write on white, whatever the picture is there."""
+        left, right = round(x), round(x + self.width(text))
+        top, bottom = round(base - 1.1 * self.height), round(base + 0.1 * self.height)
+        cv2.rectangle(image, (left, top), (right, bottom), _WHITE, cv2.FILLED)
+        place = left, round(base)
+        cv2.putText(image, text, place, _FONT, self.scale, colour, self.thick, cv2.LINE_AA)
 
 
 def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -> BgrImage:
-    """Draw a reading on a copy of its picture; small pictures are enlarged.
-
-    Confidences are left out where there is no room for them between digits.
+    """Draw a reading on a copy of its picture; small pictures and small digits are enlarged.
 
     Args:
         picture: As for `DigitReader.read`.
@@ -29,44 +71,70 @@ def annotate(picture: Picture, reading: Reading, max_pixels: int = MAX_PIXELS) -
         max_pixels: As for `DigitReader`.
 
     Returns:
-        Shape ``(height, width, 3)``, uint8, BGR, with a strip for text below the picture.
+        Shape ``(height, width, 3)``, uint8, BGR: the picture in a white margin, each digit's label
+        above its box, green or, below 0.9, orange; and below it each line's text, the probability
+        that all of it is right, and the next likeliest text where that is not sure.
     """
     image, file_scale = load_picture(picture, max_pixels)
-    scale = max(1, -(-_LEAST_SIDE // max(image.shape[:2])))
+    boxes = np.array([digit.box for digit in reading.digits], float).reshape(-1, 4) / file_scale
+    scale = _enlargement(image, boxes)
+    boxes *= scale
+    pen = _Pen(float(np.clip(0.28 * np.median(boxes[:, 3]), 11, 40)) if len(boxes) else 11.0)
+    margin = round(2 * pen.height)
     drawn = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
-    scale = scale / file_scale
-    thick = max(1, round(max(drawn.shape[:2]) / 500))
-    size = max(0.45, max(drawn.shape[:2]) / 1400)
-    for digit in reading.digits:
-        x, y, width, height = (round(value * scale) for value in digit.box)
-        colour = _SURE if digit.confidence >= 0.9 else _UNSURE
-        cv2.rectangle(drawn, (x, y), (x + width, y + height), colour, thick)
-        text = f"{digit.label} {digit.confidence:.0%}"
-        (text_width, text_height), _ = cv2.getTextSize(text, _FONT, size, thick)
-        if text_width > width and _has_neighbour(digit, reading, text_width / scale):
-            text = str(digit.label)
-        base = y - thick - 2 if y > text_height + thick + 2 else y + height + text_height + thick
-        cv2.putText(drawn, text, (x, base), _FONT, size, colour, thick, cv2.LINE_AA)
-    lines = [f"refused: {reading.refused}"] if reading.refused else reading.text.split("\n")
-    pitch = round(40 * size)
-    strip = cv2.copyMakeBorder(
-        drawn, 0, pitch * len(lines) + pitch // 2, 0, 0, cv2.BORDER_CONSTANT, value=(255,) * 3
-    )
-    for i, line in enumerate(lines):
-        baseline = drawn.shape[0] + pitch * (i + 1)
-        colour = _REFUSED if reading.refused else (0, 0, 0)
-        cv2.putText(strip, line, (8, baseline), _FONT, size, colour, thick, cv2.LINE_AA)
-    return np.asarray(strip, np.uint8)
+    drawn = _framed(np.asarray(drawn, np.uint8), (margin,) * 4)
+    for digit, (x, y, width, height) in zip(
+        reading.digits, boxes + [margin, margin, 0, 0], strict=True
+    ):
+        colour = _GREEN if digit.confidence >= _SURE else _ORANGE
+        corners = (round(x), round(y)), (round(x + width), round(y + height))
+        cv2.rectangle(drawn, *corners, colour, pen.thick)
+        label = str(digit.label)
+        pen.write(drawn, label, x + (width - pen.width(label)) / 2, y - pen.height / 3, colour)
+    return _with_rows(drawn, _rows(reading), margin)
 
 
-def _has_neighbour(digit: Digit, reading: Reading, width: float) -> bool:
-    """Tell whether a text above a digit, of a width in pixels, would run into another digit."""
-    x, y, _, height = digit.box
-    return any(
-        x < other.box[0] < x + 1.2 * width
-        and other.box[1] < y + height
-        and y < other.box[1] + other.box[3]
-        for other in reading.digits
+def _enlargement(image: BgrImage, boxes: npt.NDArray[np.float64]) -> int:
+    """Return how many times a picture is enlarged: so that labels have room, within bounds."""
+    longest = max(image.shape[:2])
+    narrow = float(np.median(boxes[:, 2])) if len(boxes) else _LEAST_DIGIT
+    wanted = max(_LEAST_SIDE / longest, _LEAST_DIGIT / max(1.0, narrow))
+    return int(max(1, min(np.ceil(wanted), _MOST_SIDE // longest)))
+
+
+def _rows(reading: Reading) -> list[tuple[str, _Colour]]:
+    """Return what is written below a picture: a row a line of it, or why it is refused."""
+    if reading.refused:
+        return [(row, _RED) for row in textwrap.wrap(f"refused: {reading.refused}", _ROW)]
+    return [
+        (_row(line), _BLACK if line.probability >= _SURE else _ORANGE) for line in reading.lines
+    ]
+
+
+def _row(line: Line) -> str:
+    row = f"{line.text}   {percent(line.probability)} sure"
+    if line.probability >= _SURE or not line.alternatives:
+        return row
+    other = line.alternatives[0]
+    return f"{row}, or {other.text} {percent(other.probability)}"
+
+
+def _with_rows(drawn: BgrImage, rows: list[tuple[str, _Colour]], margin: int) -> BgrImage:
+    """Write rows below a picture, which becomes as wide as they are."""
+    height, width = drawn.shape[:2]
+    pen = _Pen(float(np.clip(width / 32, 18, 60)))
+    pitch = round(2 * pen.height)
+    widest = max(pen.width(row) for row, _ in rows) + 2 * margin
+    drawn = _framed(drawn, (0, pitch * len(rows), 0, max(0, widest - width)))
+    for i, (row, colour) in enumerate(rows):
+        pen.write(drawn, row, margin, height + pitch * i + pen.height, colour)
+    return drawn
+
+
+def _framed(image: BgrImage, widths: tuple[int, int, int, int]) -> BgrImage:
+    """Add white at the top, the bottom, the left and the right."""
+    return np.asarray(
+        cv2.copyMakeBorder(image, *widths, cv2.BORDER_CONSTANT, value=_WHITE), np.uint8
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from mnist_classifier.errors import PictureTooLargeError
+
 _NO_SIZE_MARKERS = frozenset({0xC4, 0xC8, 0xCC})  # among JPEG's SOF markers, 0xC0 to 0xCF
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})  # JPEG's markers that no length follows
 _MOST_ENTRIES = 10_000  # segments of a JPEG before its size, tags of a TIFF
@@ -140,3 +142,16 @@ def picture_size(content: bytes) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise HeaderError(f"{width} × {height} pixels")
     return width, height
+
+
+def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:
+    """Check that a picture is small enough to be decoded.
+
+    Raises:
+        PictureTooLargeError: It has more than ``max_pixels`` pixels.
+    """
+    if width * height > max_pixels:
+        raise PictureTooLargeError(
+            f"{name}: {width:,} × {height:,} pixels; expected at most {max_pixels:,} in all: "
+            "make it smaller or raise the limit (--max-pixels)"
+        )

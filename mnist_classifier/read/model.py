@@ -22,6 +22,7 @@ CLASSES = 10
 MEASURES = ("digit_probability", "confidence")
 
 _CHUNK = 128
+_SHAPES = ((SIDE, SIDE), (SIDE, SIDE, 1), (SIDE * SIDE,))  # of an image
 _EXPECTED = (
     "expected an ONNX file made by  mnist export: "
     "input images float32 (n, 28, 28), output logits float32 (n, 10)"
@@ -143,14 +144,20 @@ class Model:
 
 
 def checked_images(images: npt.NDArray[np.generic]) -> Floats:
-    """Return images ``(n, 28, 28)``, uint8 or floats, as floats in [0, 1].
+    """Return images, uint8 or floats, as floats in [0, 1], shape ``(n, 28, 28)``.
+
+    Args:
+        images: Shape ``(n, 28, 28)``, ``(n, 28, 28, 1)`` or ``(n, 784)``.
 
     Raises:
         PictureError: The array's shape, type or values are others.
     """
-    if not isinstance(images, np.ndarray) or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+    if not isinstance(images, np.ndarray) or images.shape[1:] not in _SHAPES:
         got = f"shape {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise PictureError(f"got {got}; expected an array of shape (n, 28, 28)")
+        raise PictureError(
+            f"got {got}; expected an array of shape (n, 28, 28), (n, 28, 28, 1) or (n, 784)"
+        )
+    images = images.reshape(len(images), SIDE, SIDE)
     if images.dtype == np.uint8:
         scaled: Floats = images.astype(np.float32) / np.float32(255)
         return scaled

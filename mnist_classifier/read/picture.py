@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import re
 import struct
+import sys
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.errors import PictureError, PictureTooLargeError
-from mnist_classifier.read.headers import HeaderError, picture_size
+from mnist_classifier.errors import PictureError
+from mnist_classifier.read.animation import further_frames, may_move
+from mnist_classifier.read.formats import PDF, count_pages, decode, format_of
+from mnist_classifier.read.headers import HeaderError, check_pixels, picture_size
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 BgrImage = npt.NDArray[np.uint8]
-Picture: TypeAlias = str | Path | bytes | npt.NDArray[np.generic]
+Picture: TypeAlias = (
+    "str | os.PathLike[str] | bytes | BinaryIO | npt.NDArray[np.generic] | PIL.Image.Image"
+)
+"""A path, a picture file's bytes, a file object, an array, or a ``PIL.Image.Image``."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf", ".heic", ".heif"}
+)
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded, unless another limit is given."""
 
@@ -26,24 +39,29 @@ _HALF_SIZE_ABOVE = 6_000_000
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
+_BLANK = 20  # of 255 levels: fainter ink is not found
+_PILLOW_MODES = ("1", "L", "RGB", "RGBA", "I;16", "F")  # whose arrays mean what ours mean
+_PAGE = re.compile(r"(?P<file>.+\.pdf)#page=(?P<page>[0-9]{1,9})", re.IGNORECASE)
 _ROUNDING = 1e-6  # so far may floats lie outside [0, 1]
 
 
 def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrImage, float]:
     """Decode a picture, or take an array as one.
 
-    EXIF rotation is applied, transparent pixels become paper, an animation gives its first frame,
-    and 16-bit and floating-point values become 8-bit.
+    EXIF rotation is applied, transparent pixels become paper, an animation gives its first frame
+    that is not blank, and 16-bit and floating-point values become 8-bit.
 
     Args:
-        picture: A path, the bytes of a PNG, JPEG, WebP, BMP, GIF or TIFF file, or an array: shape
+        picture: A path, or the bytes or a file object of a PNG, JPEG, WebP, BMP, GIF or TIFF file;
+            with the extra [formats] a PDF of one page, ``FILE.pdf#page=2``, or HEIC too. Or a
+            ``PIL.Image.Image``, which is turned as its EXIF says. Or an array: shape
             ``(height, width)`` grey, ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA;
             uint8 in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
         max_pixels: A file whose header states more pixels is refused before decoding.
 
     Returns:
         The picture, shape ``(height, width, 3)``, uint8, BGR; and its scale: how many pixels of
-        the original lie along one of its pixels (2.0 for a large JPEG, otherwise 1.0).
+        the original lie along one of its pixels (2.0 for a large JPEG or page, otherwise 1.0).
 
     Raises:
         PictureError: It is no picture, is damaged, empty or too large, or the array's shape,
@@ -51,14 +69,42 @@ def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrIma
     """
     if isinstance(picture, np.ndarray):
         return _from_array(picture, max_pixels), 1.0
-    if isinstance(picture, (str, Path)):
-        return _from_bytes(_read_file(Path(picture)), str(picture), max_pixels)
+    if isinstance(picture, (str, os.PathLike)):
+        path, page = _named_page(Path(picture))
+        return _from_bytes(_read_file(path), str(picture), max_pixels, page)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(picture), "the bytes", max_pixels)
+    # Whoever has an image of Pillow's has imported it; nobody else needs it.
+    if "PIL.Image" in sys.modules and isinstance(picture, sys.modules["PIL.Image"].Image):
+        return _from_pillow(picture, max_pixels), 1.0
+    if hasattr(picture, "read"):
+        return _from_bytes(_read_object(picture), "the file object", max_pixels)
     raise PictureError(
-        f"got a {type(picture).__name__}; expected a path, the bytes of a picture file, "
-        "or a NumPy array"
+        f"got a {type(picture).__name__}; expected a path, the bytes of a picture file, a file "
+        "object, a PIL image or a NumPy array"
     )
+
+
+def page_names(name: str) -> list[str]:
+    """Return the names of a file's pages: ``FILE.pdf#page=1`` and so on; its own for one page.
+
+    Raises:
+        PictureError: It is a PDF whose pages cannot be counted.
+    """
+    path, page = _named_page(Path(name))
+    if path.suffix.lower() != ".pdf" or page is not None:
+        return [name]
+    content = _read_file(path)
+    count = count_pages(content, name) if format_of(content) is PDF else 1
+    return [f"{name}#page={page}" for page in range(1, count + 1)] if count > 1 else [name]
+
+
+def _named_page(path: Path) -> tuple[Path, int | None]:
+    """Return a file and the page of it that a name ends with, as a PDF's addresses do."""
+    named = _PAGE.fullmatch(path.name)
+    if named is None:
+        return path, None
+    return path.with_name(named["file"]), int(named["page"])
 
 
 def _read_file(path: Path) -> bytes:
@@ -80,15 +126,34 @@ def _read_file(path: Path) -> bytes:
         raise PictureError(f"cannot read {str(path)!r}: not a path; check it") from error
 
 
-def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, float]:
+def _read_object(file: Any) -> bytes:
+    try:
+        content = file.read(_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise PictureError(
+            f"cannot read the file object: {error}; expected one that is open for reading"
+        ) from error
+    if not isinstance(content, bytes):
+        raise PictureError(
+            f"the file object gives {type(content).__name__}; expected bytes: open it in mode 'rb'"
+        )
+    if len(content) > _MAX_BYTES:
+        raise PictureError(
+            f"the file object has more bytes; expected at most {_MAX_BYTES:,}: make it smaller"
+        )
+    return content
+
+
+def _from_bytes(
+    content: bytes, name: str, max_pixels: int, page: int | None = None
+) -> tuple[BgrImage, float]:
     if not content:
         raise PictureError(f"{name}: empty; expected a picture: save or download it again")
+    if own := format_of(content):
+        pixels, scale = decode(content, own, page, name, max_pixels)
+        return _to_bgr(pixels, rgb=False), scale
     width, height = _size_from_header(content, name)
-    if width * height > max_pixels:
-        raise PictureTooLargeError(
-            f"{name}: {width:,} × {height:,} pixels; expected at most {max_pixels:,} in all: "
-            "make it smaller or raise the limit (--max-pixels)"
-        )
+    check_pixels(width, height, max_pixels, name)
     if content[:2] == _JPEG:
         halve = width * height > _HALF_SIZE_ABOVE
         flags, scale = (_HALF, 2) if halve else (cv2.IMREAD_COLOR, 1)
@@ -96,9 +161,30 @@ def _from_bytes(content: bytes, name: str, max_pixels: int) -> tuple[BgrImage, f
         _check_size(decoded, (-(-width // scale), -(-height // scale)), name)
         return np.asarray(decoded, np.uint8), (2.0 if halve else 1.0)
     decoded = _decode(content, cv2.IMREAD_UNCHANGED, name)
-    _check_size(decoded, (width, height), name)
-    decoded = _turn_upright(decoded, _exif_orientation(content))
-    return _to_bgr(_to_8_bits(decoded, name), rgb=False), 1.0
+    orientation = _exif_orientation(content)
+    picture = _finished(decoded, (width, height), orientation, name)
+    if may_move(content) and _is_blank(picture):
+        try:
+            later = further_frames(content, width * height)
+        except (cv2.error, MemoryError) as error:
+            raise _not_a_picture(name) from error
+        frames = (_finished(frame, (width, height), orientation, name) for frame in later)
+        picture = next((frame for frame in frames if not _is_blank(frame)), picture)
+    return picture, 1.0
+
+
+def _finished(
+    decoded: npt.NDArray[np.generic], size: tuple[int, int], orientation: int, name: str
+) -> BgrImage:
+    """Check a decoded picture's size, and turn it into an upright one of 8 bits."""
+    _check_size(decoded, size, name)
+    return _to_bgr(_to_8_bits(_turn_upright(decoded, orientation), name), rgb=False)
+
+
+def _is_blank(picture: BgrImage) -> bool:
+    """Return whether all of a picture has nearly the colour of its first pixel."""
+    colour = picture[0, 0].astype(float)
+    return bool((cv2.inRange(picture, colour - _BLANK, colour + _BLANK) > 0).all())
 
 
 def _size_from_header(content: bytes, name: str) -> tuple[int, int]:
@@ -164,15 +250,26 @@ def _not_a_picture(name: str) -> PictureError:
 def _from_array(array: npt.NDArray[np.generic], max_pixels: int) -> BgrImage:
     expected = "expected shape (height, width), (height, width, 3) RGB or (height, width, 4) RGBA"
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise PictureError(f"got an array of shape {array.shape}; {expected}")
+        many = "; many images like MNIST's go to read_images" if array.ndim > 2 else ""
+        raise PictureError(f"got an array of shape {array.shape}; {expected}{many}")
     if array.size == 0:
         raise PictureError(f"got an empty array of shape {array.shape}; {expected}")
-    if array.shape[0] * array.shape[1] > max_pixels:
-        raise PictureTooLargeError(
-            f"got an array of {array.shape[1]:,} × {array.shape[0]:,} pixels; expected at most "
-            f"{max_pixels:,} in all: make it smaller or raise the limit (max_pixels)"
-        )
+    check_pixels(array.shape[1], array.shape[0], max_pixels, "the array")
     return _to_bgr(_to_8_bits(array, "the array"), rgb=True)
+
+
+def _from_pillow(image: Any, max_pixels: int) -> BgrImage:
+    from PIL import ImageOps
+
+    check_pixels(image.width, image.height, max_pixels, "the image")
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode not in _PILLOW_MODES:
+            upright = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+        pixels = np.asarray(upright)
+    except (OSError, ValueError, SyntaxError) as error:  # a file that is decoded only now
+        raise _not_a_picture("the image") from error
+    return _from_array(pixels, max_pixels)
 
 
 def _to_8_bits(values: npt.NDArray[np.generic], name: str) -> BgrImage:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,15 @@ from mnist_classifier.read.segmentation import (
     typical_height,
 )
 from mnist_classifier.read.strips import Grey, Strip, about, to_grey, varied, whole, windows
+from mnist_classifier.read.turning import (
+    TURNS,
+    box_before,
+    is_column_taken_for_one,
+    is_possible,
+    is_surer,
+    may_be_turned,
+    turned_marks,
+)
 from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 
 # A mark below this share of the digits' height is a speck, a dot or a dash.
@@ -52,6 +62,8 @@ class _OfMarks:
     reading: Reading
     count: int
     """How many marks there are; 1 where they are too many to be counted."""
+    found: Sequence[Mark] = ()
+    """The marks before any were joined; none where they are too many."""
 
 
 class DigitReader:
@@ -95,14 +107,23 @@ class DigitReader:
         self._finder = LineFinder(self.line_model)
         self.threshold = self.model.refusal.threshold if threshold is None else threshold
         self.max_pixels = max_pixels
+        self._files = {"model": model, "line_model": line_model, "threads": threads}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process makes the same reader of: its networks are loaded anew."""
+        return {**self._files, "threshold": self.threshold, "max_pixels": self.max_pixels}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
         """Find the numbers in a picture and read them.
 
         Args:
-            picture: A path, a picture file's bytes, or an array: shape ``(height, width)`` grey,
-                ``(height, width, 3)`` RGB or ``(height, width, 4)`` RGBA, either polarity; uint8
-                in [0, 255], uint16 in [0, 65535], bool, or floats in [0, 1].
+            picture: A path, a picture file's bytes, a file object, a ``PIL.Image.Image``, or an
+                array: shape ``(height, width)`` grey, ``(height, width, 3)`` RGB or
+                ``(height, width, 4)`` RGBA, either polarity; uint8 in [0, 255], uint16 in
+                [0, 65535], bool, or floats in [0, 1].
             pattern: What each line is known to look like, such as ``"####"`` or ``"#{1,3},##"``:
                 see `Pattern.parse`. It is used while reading: a line that matches is found where a
                 likelier one does not.
@@ -117,6 +138,12 @@ class DigitReader:
         """
         known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
+        return self._read(image, file_scale, known, may_turn=known is None)
+
+    def _read(
+        self, image: BgrImage, file_scale: float, known: Pattern | None, may_turn: bool
+    ) -> Reading:
+        """Read a picture; turn it, if it may be turned, where it seems to lie on its side."""
         strength, ink_scale = find_ink(image)
         scale = file_scale * ink_scale
         whole = np.clip(strength / 255, 0, 1, dtype=np.float32)
@@ -130,13 +157,17 @@ class DigitReader:
         if known:
             return of_lines
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
-        return choose(marks.reading, of_lines, marks.count, against)
+        reading = choose(marks.reading, of_lines, marks.count, against)
+        if may_turn and may_be_turned(len(reading.digits), reading.confidence, marks.found):
+            return self._read_turned(image, file_scale, reading, marks.found, ink_scale)
+        return reading
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
         """Judge images that are already like MNIST's.
 
         Args:
-            images: Shape ``(n, 28, 28)``, light on dark; uint8 in [0, 255] or floats in [0, 1].
+            images: Shape ``(n, 28, 28)``, ``(n, 28, 28, 1)`` or ``(n, 784)``, light on dark; uint8
+                in [0, 255] or floats in [0, 1].
 
         Returns:
             Labels, probabilities and what was refused, for each image.
@@ -162,9 +193,9 @@ class DigitReader:
                 lines = [marks]
             elif cut and small:
                 reason = "no digit: several marks, cut by the edge of a small picture"
-                return _OfMarks(lines, Reading("", (), reason), len(marks))
+                return _OfMarks(lines, Reading("", (), reason), len(marks), components)
             reading = self._reading(resegment(lines, self._classify, Work()), scale)
-            return _OfMarks(lines, reading, len(marks))
+            return _OfMarks(lines, reading, len(marks), components)
         except TooMuchWorkError as error:
             return _OfMarks(lines, Reading("", (), str(error)), 1)
 
@@ -178,8 +209,8 @@ class DigitReader:
     ) -> tuple[list[FoundLine], Reading]:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
-        scale = ink_scale / grey_scale
-        further = chain(varied(grey), windows(grey), _about_lines(grey, marks, scale))
+        about_marks = _about_lines(grey, marks, ink_scale / grey_scale)
+        further = chain(varied(grey), windows(grey), about_marks)
         found = self._finder.read(whole(grey), further, pattern)
         if not found:
             return [], Reading("", (), "no number was found")
@@ -194,6 +225,42 @@ class DigitReader:
             if character.text.isdigit()
         )
         return found, Reading("\n".join(line.text for line in lines), digits, None, lines)
+
+    def _read_turned(
+        self,
+        image: BgrImage,
+        file_scale: float,
+        reading: Reading,
+        found: Sequence[Mark],
+        ink_scale: float,
+    ) -> Reading:
+        """Return what the picture, turned, reads, if that is much surer.
+
+        Lines alone say which turn has the surest number; all of that turn is read. A column of
+        marks that no turn makes a number of is refused.
+        """
+        grey, grey_scale = to_grey(image)
+        scale = ink_scale / grey_scale
+        shape = round(grey.shape[0] / scale), round(grey.shape[1] / scale)
+        best, surest = 0, 0.0
+        for turns in TURNS:
+            marks = group_lines(turned_marks(found, turns, shape))
+            turned = np.ascontiguousarray(np.rot90(grey, turns))
+            lines = self._finder.read(whole(turned), _about_lines(turned, marks, scale))
+            digits = sum(c.text.isdigit() for line in lines for c in line.characters)
+            sure = digits * math.prod(line.candidates[0].probability for line in lines)
+            if sure > surest and is_possible(digits, len(found)):
+                best, surest = turns, sure
+        if best:
+            upright = np.ascontiguousarray(np.rot90(image, best))
+            other = self._read(upright, file_scale, None, may_turn=False)
+            before = len(reading.digits) * reading.confidence
+            if is_surer(best, len(other.digits), other.confidence, before, len(found)):
+                return _turned_back(other, best, upright.shape, file_scale)
+        if is_column_taken_for_one(len(reading.digits), found):
+            reason = "no digit: marks one above the other; turn the picture if it lies on its side"
+            return Reading("", (), reason)
+        return reading
 
     def _classify(self, marks: list[Mark]) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Return for each mark how surely it is one digit, and its label.
@@ -246,6 +313,15 @@ class DigitReader:
                         )
                     )
         return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
+
+
+def _turned_back(
+    reading: Reading, turns: int, shape: tuple[int, ...], file_scale: float
+) -> Reading:
+    """Return a turned picture's reading with boxes as the digits lie in the picture itself."""
+    size = round(shape[0] * file_scale), round(shape[1] * file_scale)
+    digits = (replace(d, box=box_before(d.box, turns, size)) for d in reading.digits)
+    return replace(reading, digits=tuple(digits))
 
 
 def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:

@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from mnist_classifier.normalisation import SIDE
+from mnist_classifier.read.formats import format_of
 from mnist_classifier.web.batching import Images
 from mnist_classifier.web.problems import ProblemError
 from mnist_classifier.web.settings import ServiceSettings
@@ -42,18 +43,25 @@ async def read_picture(request: Request, settings: ServiceSettings) -> tuple[byt
         ProblemError: The body is something else.
     """
     kind = _kind(request)
+    name = None
     if kind == MULTIPART:
-        return await _picture_of_form(request, await _read_body(request, settings))
-    if kind.startswith("image/") or kind == BYTES:
-        return await _read_body(request, settings), None
-    if kind == JSON:
-        return _picture_of_data_url(await _read_body(request, settings)), None
-    raise ProblemError(
-        415,
-        f"got the content type {kind or 'none'}; expected a picture file as the body "
-        f"(image/png, image/jpeg, … or {BYTES}), {MULTIPART} with one file, or {JSON} with a "
-        "data URL",
-    )
+        picture, name = await _picture_of_form(request, await _read_body(request, settings))
+    elif kind.startswith("image/") or kind == BYTES:
+        picture = await _read_body(request, settings)
+    elif kind == JSON:
+        picture = _picture_of_data_url(await _read_body(request, settings))
+    else:
+        raise ProblemError(
+            415,
+            f"got the content type {kind or 'none'}; expected a picture file as the body "
+            f"(image/png, image/jpeg, … or {BYTES}), {MULTIPART} with one file, or {JSON} with a "
+            "data URL",
+        )
+    if other := format_of(picture):  # a stranger's may take seconds
+        raise ProblemError(
+            415, f"got a {other.name} file, which the service does not read: {other.conversion}"
+        )
+    return picture, name
 
 
 async def read_images(request: Request, settings: ServiceSettings) -> Images:

@@ -180,7 +180,7 @@ _PROBLEMS = {
     400: "The body is malformed.",
     408: "The body took too long to arrive.",
     413: "Too many bytes, pixels or images.",
-    415: "Another content type is expected.",
+    415: "Another content type or format is expected.",
     422: "The body is not what it should be.",
     503: "Too many requests in flight, or no answer in time: come again.",
 }

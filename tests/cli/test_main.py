@@ -76,6 +76,24 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_p
     assert not list(tmp_path.glob("runs/*"))
 
 
+@pytest.mark.parametrize("verb", ["train", "recipes", "evaluate", "export", "read", "serve"])
+def test_help_names_values_as_a_person_does(verb, capsys):
+    code, out, _ = run(verb, "--help", capsys=capsys)
+    assert code == 0
+    for odd in ("range>", "<int", "<float", "<str", "RANGE", "TEXT"):
+        assert odd not in out
+
+
+def test_a_file_whose_name_begins_with_a_dash_gets_a_hint(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-dash.png").touch()
+    code, _, err = run("read", "-dash.png", capsys=capsys)
+    assert code == 2
+    assert "if the file -dash.png is meant, write ./-dash.png; see mnist" in err
+    assert err.count("\n") == 1
+    assert "write ./" not in run("read", "-other.png", capsys=capsys)[2]
+
+
 def test_recipes_are_listed_within_80_columns_without_anything_heavy():
     listing = (
         "import sys\n"

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import pytest
 
 from tests.read.drawing import png, write
+from tests.read.scans import scanned
 
 
 def mnist(*arguments, stdin=None):
@@ -79,6 +81,22 @@ def test_standard_input(pictures):
     done = mnist("read", "-", stdin=(pictures / "7.png").read_bytes())
     assert done.stdout.decode().startswith("7  (")
     assert mnist("read", "-", stdin=b"").returncode == 2
+
+
+def test_a_pdf_stands_for_its_pages(tmp_path):
+    pytest.importorskip("pypdfium2")
+    (tmp_path / "two.pdf").write_bytes(scanned("12", "345"))
+    done = mnist("read", tmp_path, "--json", "--annotate", tmp_path)
+    outcomes = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    assert [(Path(outcome["picture"]).name, outcome["text"]) for outcome in outcomes] == [
+        ("two.pdf#page=1", "12"),
+        ("two.pdf#page=2", "345"),
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {"two.pdf", "two.png", "two-2.png"}
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7")
+    done = mnist("read", tmp_path / "bad.pdf")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_one_bad_picture_among_good_ones(pictures):
@@ -201,17 +219,6 @@ def test_a_decoders_own_lines_stay_away(pictures):
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: ")
     assert done.stderr.count(b"\n") == 1
-
-
-def test_nothing_is_wholly_sure():
-    from mnist_classifier.cli.read import _sure
-
-    assert [_sure(c) for c in (0.5, 0.9994, 0.9996, 1.0)] == [
-        "50.0%",
-        "99.9%",
-        "> 99.9%",
-        "> 99.9%",
-    ]
 
 
 def test_reading_loads_neither_tensorflow_nor_keras_nor_matplotlib(pictures):

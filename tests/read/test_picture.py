@@ -1,5 +1,6 @@
 """Whatever the file's format, one safe BGR picture; whatever is wrong, one clear error."""
 
+import io
 import struct
 import zlib
 
@@ -98,6 +99,53 @@ def test_an_array_is_rgb():
     array = np.zeros((4, 4, 3), np.uint8)
     array[:, :, 0] = 200  # red
     assert load_picture(array)[0][0, 0].tolist() == [0, 0, 200]
+
+
+def test_a_file_object_is_read_as_its_bytes_are(tmp_path):
+    path = tmp_path / "four.png"
+    path.write_bytes(png(PICTURE))
+    with path.open("rb") as file:
+        assert np.array_equal(load_picture(file)[0], PICTURE)
+        with pytest.raises(PictureError, match="empty"):
+            load_picture(file)
+    assert np.array_equal(load_picture(io.BytesIO(png(PICTURE)))[0], PICTURE)
+    for file, message in (
+        (io.StringIO("text"), "gives str; expected bytes: open it in mode 'rb'"),
+        (path.open("wb"), "cannot read the file object"),
+        (io.BytesIO(b"text"), "the file object: not a picture"),
+    ):
+        with file, pytest.raises(PictureError, match=message):
+            load_picture(file)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "F"])
+def test_an_image_of_pillow_is_what_its_file_would_be(mode):
+    images = pytest.importorskip("PIL.Image")
+    image = images.fromarray(PICTURE)
+    if mode == "I;16":
+        image = images.fromarray(PICTURE[:, :, 0].astype(np.uint16) * 257)
+    elif mode == "F":
+        image = images.fromarray(PICTURE[:, :, 0] / np.float32(255))
+    else:
+        image = image.convert(mode)
+    loaded, scale = load_picture(image)
+    assert (loaded.shape, scale) == (PICTURE.shape, 1.0)
+    assert np.abs(loaded.astype(int) - PICTURE).mean() < 5
+    with pytest.raises(PictureError, match="expected at most 99 in all"):
+        load_picture(image, max_pixels=99)
+
+
+def test_an_image_of_pillow_is_turned_and_laid_on_paper():
+    images = pytest.importorskip("PIL.Image")
+    turned, _ = load_picture(images.open(io.BytesIO(with_exif(encoded(".jpg"), 6))))
+    assert np.abs(turned.astype(int) - np.rot90(PICTURE, 3)).mean() < 3
+    alpha = 255 - PICTURE[:, :, 0]
+    clear = images.fromarray(np.dstack([np.zeros_like(PICTURE), alpha]))
+    assert np.abs(load_picture(clear)[0].astype(int) - PICTURE).mean() < 5
+    palette = load_picture(clear.quantize(16))[0]
+    assert palette[0, 0].tolist() == [255, 255, 255]
+    with pytest.raises(PictureError, match="the image: not a picture"):
+        load_picture(images.open(io.BytesIO(png(PICTURE)[:-200])))
 
 
 def test_a_large_jpeg_is_decoded_at_half_its_size():

@@ -1,5 +1,7 @@
 """Pictures in, digits out; what is no digit is refused; bad input is said to be bad."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import mnist_classifier
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
 
@@ -126,10 +129,24 @@ def test_images_are_judged_directly_in_any_number(reader):
     assert reader.read_images(np.zeros((0, 28, 28), np.uint8)).labels.shape == (0,)
 
 
+def test_images_come_in_the_shapes_that_libraries_give_them(reader):
+    images = np.stack([reader.read(write(d)).digits[0].image for d in "407"])
+    for shape in ((3, 28, 28), (3, 28, 28, 1), (3, 784)):
+        assert reader.read_images(images.reshape(shape)).labels.tolist() == [4, 0, 7]
+    assert reader.read_images(np.zeros((0, 784))).labels.shape == (0,)
+    assert reader.read(images[0]).text == "4"
+    with pytest.raises(PictureError, match=r"shape \(3, 28, 28\); .* go to read_images"):
+        reader.read(images)
+
+
 @pytest.mark.parametrize(
     "images",
     [
         np.zeros((28, 28), np.uint8),
+        np.zeros((2, 28, 28, 3), np.uint8),
+        np.zeros((2, 1, 28, 28), np.uint8),
+        np.zeros(784, np.uint8),
+        np.zeros((), np.uint8),
         np.zeros((1, 28, 27), np.uint8),
         np.zeros((1, 28, 28), np.int32),
         np.full((1, 28, 28), np.nan),
@@ -149,6 +166,19 @@ def test_several_threads_say_the_same_as_one(reader):
     with ThreadPoolExecutor(8) as pool:
         together = [reading.text for reading in pool.map(reader.read, pictures)]
     assert together == alone == ["12", "345", "6\n7", "890"] * 4
+
+
+def test_a_reader_can_be_sent_to_another_process():
+    sent = pickle.loads(pickle.dumps(DigitReader(threshold=0.3, max_pixels=12_345, threads=1)))
+    assert (sent.threshold, sent.max_pixels) == (0.3, 12_345)
+    assert sent.read(write("42", scale=0.3)).text == "42"
+    assert copy.copy(sent).read(write("42", scale=0.3)).text == "42"
+
+
+def test_normalise_is_public():
+    ink = 1 - write("4")[:, :, 0] / np.float32(255)
+    assert mnist_classifier.normalise(ink).shape == (28, 28)
+    assert "normalise" in mnist_classifier.__all__
 
 
 def test_a_mark_that_is_no_digit_is_not_passed_over(reader):
@@ -238,3 +268,28 @@ def test_mnist_itself_through_the_whole_path(reader, mnist_dir):
     assert judged.accepted.mean() >= 0.99
     texts = [reader.read(image).text for image in images[:2000]]
     assert (np.array(texts) == labels[:2000].astype(str)).mean() >= 0.99
+
+
+def test_inputs_met_on_the_way(reader):
+    cv2.setRNGSeed(0)
+    rng = np.random.default_rng(0)
+    page = write("2047", paper=(205, 222, 228), ink=(70, 50, 45))
+    lit = page * np.linspace(0.8, 1, page.shape[1])[:, None] + rng.normal(0, 4, page.shape)
+    for colours in (8, 16, 64):
+        few = cv2.kmeans(
+            lit.reshape(-1, 3).astype(np.float32), colours, None, (3, 10, 1.0), 1,
+            cv2.KMEANS_RANDOM_CENTERS,
+        )  # fmt: skip
+        picture = few[2][few[1].ravel()].reshape(page.shape).round().astype(np.uint8)
+        assert reader.read(png(picture)).text == "2047", colours
+    for deviation in (8, 11, 14):
+        noisy = np.clip(page + rng.normal(0, deviation, page.shape), 0, 255).astype(np.uint8)
+        assert reader.read(cv2.imencode(".jpg", noisy)[1].tobytes()).text == "2047", deviation
+    assert reader.read((128 + 0.3 * (page - 128.0)).astype(np.uint8)).text == "2047"
+
+
+def test_more_digits_than_a_page_has_are_none_read_and_said_so(reader):
+    row = write("0123456789" * 5, scale=0.25, pen=12, margin=20)
+    reading = reader.read(np.vstack([row] * 41))
+    assert reading.refused.startswith("more than 1,200 marks; expected")
+    assert reading.digits == ()

@@ -217,6 +217,8 @@ def data_url(picture):
         (422, b"", PNG, "empty body"),
         (415, b"x", {"Content-Type": "text/plain"}, "expected a picture file"),
         (415, b"x", {}, "got the content type none"),
+        (415, b"%PDF-1.7", BYTES, "got a PDF file, which the service does not read: convert"),
+        (415, b"\0\0\0\x1cftypheic", {"Content-Type": "image/heic"}, "save it as JPEG"),
         (415, b"x", {"Content-Type": "application/x-www-form-urlencoded"}, "expected a picture"),
         (422, png(write("42"))[:300], PNG, "picture"),
         (413, bytes(30_000_000), PNG, "at most 20,000,000"),
