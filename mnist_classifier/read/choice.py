@@ -17,9 +17,9 @@ from mnist_classifier.read.reading import Reading
 _LEAST_OF_TWO_FROM_FEWER, _LEAST_OF_TWO, _LEAST_OF_MORE = 0.9, 0.5, 0.4
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
-# The marks' odds where they are more or fewer: lines lose digits that stand close. What marks have
-# more at the sides, if it is 1s, is rather rules.
-_OTHER_COUNT, _RULE_AS_ONE = 30.0, 0.3
+# The marks' odds where they are more: lines lose digits that stand close. What marks have more at
+# the sides, if it is 1s, is rather rules.
+_MORE_MARKS, _RULE_AS_ONE = 100.0, 0.3
 # Several lines, or marks among which are foreign ones, stand where they are as sure as this, or so
 # many times as probable.
 _SURE, _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.9, 0.95, 1.3
@@ -74,9 +74,11 @@ def _agreed(of_marks: Reading, of_lines: Reading) -> Reading:
 def _odds(of_marks: Reading, of_lines: Reading) -> float:
     """Return how probable the marks' digits are against the line's, by the marks' network."""
     own, other = of_marks.number, of_lines.number
-    if len(own) != len(other):
+    if len(own) < len(other):
+        return of_marks.confidence
+    if len(own) > len(other):
         rule = other in own and set(own.replace(other, "", 1)) == {"1"}
-        return (_RULE_AS_ONE if rule else _OTHER_COUNT) * of_marks.confidence
+        return (_RULE_AS_ONE if rule else _MORE_MARKS) * of_marks.confidence
     probable = math.prod(
         float(digit.probabilities[int(character)])
         for digit, character in zip(of_marks.digits, other, strict=True)
@@ -89,6 +91,9 @@ def _stands(of_marks: Reading, of_lines: Reading) -> bool:
     if "?" in of_marks.text:
         sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
+    further = set(of_marks.number.split("\n")) - {of_lines.number}
+    if further == {"1"} and of_lines.number in of_marks.number.split("\n"):
+        return False  # a rule or an edge beside the line
     least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
     return of_marks.confidence >= least
 

@@ -223,14 +223,14 @@ class LineFinder:
             digits: What may stand there instead.
 
         Returns:
-            The ratio of the two texts' probabilities, each in the strip that shows it best.
+            The ratio of the two texts' probabilities, each in the mean over the line's strips.
         """
         read = "".join(filter(str.isdigit, line.candidates[0].text))
-        best = [
-            max(text_probability(columns, self._indices(text)) for columns in line.columns)
+        probable = [
+            sum(text_probability(columns, self._indices(text)) for columns in line.columns)
             for text in (digits, line.candidates[0].text, read)
         ]
-        return best[0] / max(*best[1:], 1e-12)
+        return probable[0] / max(*probable[1:], 1e-12)
 
     def _indices(self, text: str) -> list[int]:
         return [self._model.alphabet.index(character) + 1 for character in text]
