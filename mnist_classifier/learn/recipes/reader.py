@@ -43,7 +43,7 @@ class ReaderRecipe(Recipe):
     """Share of all pictures that are drawn with few pixels."""
     deformation: Deformation = field(default_factory=Deformation)
     finishing_epochs: int = 6
-    """Epochs after those, in which every second digit is deformed as little as MNIST's differ."""
+    """Epochs after those; every second digit in them is MNIST's, and hardly deformed."""
     finishing_learning_rate: float = 5e-4
     """AdamW's at their beginning, falling to 0 along a cosine."""
     finishing_deformation: Deformation = field(
@@ -144,7 +144,7 @@ class ReaderRecipe(Recipe):
         others[:half] = deform(others[:half], generator, self.deformation)
         deformed = deform(varied, generator, self.deformation)
         if epoch >= self.epochs:
-            deformed[::2] = deform(varied[::2], generator, self.finishing_deformation)
+            deformed[::2] = deform(digits[::2], generator, self.finishing_deformation)
         images = coarsen(np.concatenate([deformed, others]), generator, self.coarse)
         targets = np.zeros((len(images), CLASSES), np.float32)
         targets[: len(split)] = one_hot(split.labels)
