@@ -10,11 +10,13 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from mnist_classifier.read.reading import Reading
+from mnist_classifier.read.decoding import Candidate
+from mnist_classifier.read.reading import Line, Reading
 
-# How sure a line of several digits must be where marks were refused: of two from fewer marks, as
-# letters and scribbles give; of other two; of more.
-_LEAST_OF_TWO_FROM_FEWER, _LEAST_OF_TWO, _LEAST_OF_MORE = 0.9, 0.5, 0.4
+# How sure a line of several digits must be where marks were refused: of two from one mark, as
+# letters and scribbles give, and where it passes over one mark or two, as in a word; of other two;
+# of more.
+_LEAST_OF_LETTERS, _LEAST_OF_TWO, _LEAST_OF_MORE = 0.9, 0.5, 0.4
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
 # The marks' odds where they are more: lines lose digits that stand close. What marks have more at
@@ -49,9 +51,7 @@ def choose(
     odds = _odds(of_marks, of_lines) * against(of_marks.number)
     chosen, sure = (of_marks, odds) if odds > 1 else (of_lines, 1 / max(odds, 1e-12))
     (line,) = chosen.lines
-    return replace(
-        chosen, lines=(replace(line, probability=min(line.probability, sure / (1 + sure))),)
-    )
+    return replace(chosen, lines=(_of_probability(line, min(line.probability, sure / (1 + sure))),))
 
 
 def _least(of_lines: Reading, marks: int) -> float:
@@ -59,16 +59,23 @@ def _least(of_lines: Reading, marks: int) -> float:
     digits = len(of_lines.digits)
     if digits < 2:
         return math.inf
-    if digits > 2:
-        return _LEAST_OF_MORE
-    return _LEAST_OF_TWO_FROM_FEWER if 0 < marks < 2 else _LEAST_OF_TWO
+    if (digits == 2 and marks == 1) or digits < marks <= digits + 2:
+        return _LEAST_OF_LETTERS
+    return _LEAST_OF_TWO if digits == 2 else _LEAST_OF_MORE
 
 
 def _agreed(of_marks: Reading, of_lines: Reading) -> Reading:
     """Return what both say: the line's separators, the marks' boxes, the greater probability."""
     ((marks,), (line,)) = of_marks.lines, of_lines.lines
-    surer = replace(line, probability=max(marks.probability, line.probability))
+    surer = _of_probability(line, max(marks.probability, line.probability))
     return replace(of_lines, digits=of_marks.digits, lines=(surer,))
+
+
+def _of_probability(line: Line, probability: float) -> Line:
+    """Return a line with another probability; its alternatives share what is left as before."""
+    share = (1 - probability) / max(1 - line.probability, 1e-12)
+    others = (Candidate(other.text, share * other.probability) for other in line.alternatives)
+    return replace(line, probability=probability, alternatives=tuple(others))
 
 
 def _odds(of_marks: Reading, of_lines: Reading) -> float:

@@ -1,9 +1,12 @@
 """Which of two readings is taken: of marks judged one by one, or of whole lines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mnist_classifier.read.choice import choose
+from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.reading import Digit, Line, Reading
 
 REFUSED = Reading("", (), "no digit")
@@ -33,6 +36,9 @@ def reading(text, probability, confidence=None):
         (REFUSED, reading("12", 0.6), 2, False),
         (REFUSED, reading("12", 0.4), 2, True),
         (REFUSED, reading("123", 0.5), 1, False),
+        (REFUSED, reading("110", 0.8), 5, True),  # a word
+        (REFUSED, reading("110", 0.95), 5, False),
+        (REFUSED, reading("110", 0.8), 9, False),  # grain
         (reading("1?2", 0.0, 0.99), reading("12", 0.9), 3, True),  # passes a mark over
         (reading("1?2", 0.0, 0.99), reading("132", 0.9), 3, False),
         (reading("1?2", 0.0, 0.5), reading("12", 0.9), 3, False),
@@ -65,9 +71,13 @@ def test_where_they_differ_both_are_weighed(of_marks, of_lines, against, first):
 
 def test_where_they_agree_the_separators_are_the_line_s():
     of_marks, of_lines = reading("314", 0.97), reading("3.14", 0.8)
+    (line,) = of_lines.lines
+    line = replace(line, alternatives=(Candidate("3,14", 0.2),))
+    of_lines = replace(of_lines, lines=(line,))
     chosen = choose(of_marks, of_lines, 3, lambda digits: 1.0)
     assert chosen.text == "3.14"
     assert chosen.confidence == 0.97
+    assert chosen.lines[0].alternatives[0].probability == pytest.approx(0.03)
     assert chosen.digits == of_marks.digits
 
 
