@@ -14,11 +14,15 @@ from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.reading import Line, Reading
 
 # How sure a line of several digits must be where marks were refused: of two from one mark, as
-# letters and scribbles give, and where it passes over one mark or two, as in a word; of other two;
-# of more.
-_LEAST_OF_LETTERS, _LEAST_OF_TWO, _LEAST_OF_MORE = 0.9, 0.5, 0.4
+# letters and scribbles give; where it passes over one mark or two, as in a word; of two where no
+# mark was found, as in noise; of other two; of more.
+_LEAST_OF_TWO_FROM_ONE, _LEAST_PASSING_OVER, _LEAST_OF_TWO_UNSEEN = 0.95, 0.9, 0.8
+_LEAST_OF_TWO, _LEAST_OF_MORE = 0.5, 0.4
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
+# A single mark's odds, against another digit and against several: its network saw it alone, in its
+# own size and place.
+_ONE_MARK, _ONE_MARK_AGAINST_SEVERAL = 10.0, 3.0
 # The marks' odds where they are more: lines lose digits that stand close. What marks have more at
 # the sides, if it is 1s, is rather rules.
 _MORE_MARKS, _RULE_AS_ONE = 100.0, 0.3
@@ -59,9 +63,11 @@ def _least(of_lines: Reading, marks: int) -> float:
     digits = len(of_lines.digits)
     if digits < 2:
         return math.inf
-    if (digits == 2 and marks == 1) or digits < marks <= digits + 2:
-        return _LEAST_OF_LETTERS
-    return _LEAST_OF_TWO if digits == 2 else _LEAST_OF_MORE
+    if digits < marks <= digits + 2:
+        return _LEAST_PASSING_OVER
+    if digits > 2:
+        return _LEAST_OF_MORE
+    return {0: _LEAST_OF_TWO_UNSEEN, 1: _LEAST_OF_TWO_FROM_ONE}.get(marks, _LEAST_OF_TWO)
 
 
 def _agreed(of_marks: Reading, of_lines: Reading) -> Reading:
@@ -82,7 +88,7 @@ def _odds(of_marks: Reading, of_lines: Reading) -> float:
     """Return how probable the marks' digits are against the line's, by the marks' network."""
     own, other = of_marks.number, of_lines.number
     if len(own) < len(other):
-        return of_marks.confidence
+        return (_ONE_MARK_AGAINST_SEVERAL if len(own) == 1 else 1.0) * of_marks.confidence
     if len(own) > len(other):
         rule = other in own and set(own.replace(other, "", 1)) == {"1"}
         return (_RULE_AS_ONE if rule else _MORE_MARKS) * of_marks.confidence
@@ -90,7 +96,8 @@ def _odds(of_marks: Reading, of_lines: Reading) -> float:
         float(digit.probabilities[int(character)])
         for digit, character in zip(of_marks.digits, other, strict=True)
     )
-    return (of_marks.confidence + _OVERLOOKED) / (probable + _OVERLOOKED)
+    odds = (of_marks.confidence + _OVERLOOKED) / (probable + _OVERLOOKED)
+    return odds * (_ONE_MARK if len(own) == 1 else 1.0)
 
 
 def _stands(of_marks: Reading, of_lines: Reading) -> bool:

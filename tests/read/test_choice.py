@@ -56,11 +56,11 @@ def test_where_one_is_refused_or_has_foreign_marks(of_marks, of_lines, marks, fi
         (reading("12", 0.9, 0.95), reading("17", 0.9), 0.001, False),
         (reading("12", 0.3, 0.5), reading("17", 0.9), 0.1, False),
         (reading("2077", 0.9), reading("207", 0.9), 0.1, True),  # a line loses a digit
-        (reading("8", 1.0), reading("28", 0.8), 0.3, False),
+        (reading("8", 1.0), reading("28", 0.8), 0.1, False),
         (reading("2071", 0.9), reading("2079", 0.9), 0.001, False),
         (reading("12011", 0.9), reading("2011", 0.9), 0.5, False),  # rules at the side
         (reading("7", 0.9), reading("1", 0.9), 0.5, True),
-        (reading("7", 0.9), reading("1", 0.9), 0.01, False),
+        (reading("7", 0.9), reading("1", 0.9), 0.001, False),
     ],
 )
 def test_where_they_differ_both_are_weighed(of_marks, of_lines, against, first):
