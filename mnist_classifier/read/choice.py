@@ -15,9 +15,9 @@ from mnist_classifier.read.reading import Line, Reading
 
 # How sure a line of several digits must be where marks were refused: of two from one mark, as
 # letters and scribbles give; where it passes over one mark or two, as in a word; of two where no
-# mark was found, as in noise; of other two; of more.
+# mark was found, as in noise; of other two; of more from fewer marks; of other more.
 _LEAST_OF_TWO_FROM_ONE, _LEAST_PASSING_OVER, _LEAST_OF_TWO_UNSEEN = 0.95, 0.9, 0.8
-_LEAST_OF_TWO, _LEAST_OF_MORE = 0.5, 0.4
+_LEAST_OF_TWO, _LEAST_FROM_FEWER, _LEAST_OF_MORE = 0.5, 0.65, 0.4
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
 # A single mark's odds, against another digit and against several: its network saw it alone, in its
@@ -66,7 +66,7 @@ def _least(of_lines: Reading, marks: int) -> float:
     if digits < marks <= digits + 2:
         return _LEAST_PASSING_OVER
     if digits > 2:
-        return _LEAST_OF_MORE
+        return _LEAST_FROM_FEWER if 0 < marks < digits else _LEAST_OF_MORE
     return {0: _LEAST_OF_TWO_UNSEEN, 1: _LEAST_OF_TWO_FROM_ONE}.get(marks, _LEAST_OF_TWO)
 
 

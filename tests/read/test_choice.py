@@ -35,7 +35,8 @@ def reading(text, probability, confidence=None):
         (REFUSED, reading("12", 0.8), 1, True),  # a letter of two stems
         (REFUSED, reading("12", 0.6), 2, False),
         (REFUSED, reading("12", 0.4), 2, True),
-        (REFUSED, reading("123", 0.5), 1, False),
+        (REFUSED, reading("123", 0.5), 1, True),  # a tangle
+        (REFUSED, reading("123", 0.7), 1, False),
         (REFUSED, reading("110", 0.8), 5, True),  # a word
         (REFUSED, reading("110", 0.95), 5, False),
         (REFUSED, reading("110", 0.8), 9, False),  # grain
