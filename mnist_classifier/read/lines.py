@@ -198,7 +198,7 @@ class LineFinder:
         others: dict[str, float] = defaultdict(float, voted.others)
         for text, likely in beam.items():
             others[text] += likely * len(text)
-        left = (1 - probability) / max(sum(others.values()), 1e-12)
+        rest = (1 - probability) / max(sum(others.values()), 1e-12)
         best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
         indices = [alphabet.index(c) + 1 for c in read.text]
         where = places(read.columns, indices)
@@ -206,7 +206,7 @@ class LineFinder:
         return FoundLine(
             (
                 Candidate(read.text, probability),
-                *(Candidate(text, left * others[text]) for text in best),
+                *(Candidate(text, rest * others[text]) for text in best),
             ),
             tuple(
                 self._character(read, ink, index, column, left, right)
@@ -282,7 +282,7 @@ def _vote(strips: Sequence[_ReadStrip]) -> _Voted:
         (one for one in same if one.text == text),
         key=lambda one: (one.strip.plain, one.probability),
     )
-    share = of_digits[digits] / sum(of_digits.values())
+    share = of_digits[digits] / max(sum(of_digits.values()), 1e-300)
     return _Voted(surest, strips, share, {t: score for t, score in of_texts.items() if t != text})
 
 
