@@ -1,4 +1,7 @@
-"""Animations: the frames of a GIF, PNG or WebP that follow the first."""
+"""Animations: the frames of a GIF or PNG that follow the first.
+
+Of a WebP only the first is read: OpenCV before 5 cannot decode its further ones from memory.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy.typing as npt
 _MOST_FRAMES = 100
 _MOST_PIXELS = 25_000_000  # of all frames that are decoded
 # A format's first bytes, and those that stand in a file of it if it is animated.
-_FORMATS = ((b"GIF8", b""), (b"\x89PNG", b"acTL"), (b"RIFF", b"ANIM"))
+_FORMATS = ((b"GIF8", b""), (b"\x89PNG", b"acTL"))
 
 
 def may_move(content: bytes) -> bool:

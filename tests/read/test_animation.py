@@ -12,7 +12,7 @@ from mnist_classifier.read.picture import load_picture
 
 from .drawing import write
 
-FORMATS = (".gif", ".png", ".webp")
+FORMATS = (".gif", ".png")
 DIGIT, OTHER = write("4", scale=0.3), write("7", scale=0.3)
 BLANK = np.full_like(DIGIT, 255)
 
