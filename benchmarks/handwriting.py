@@ -39,8 +39,8 @@ from mnist_classifier.read.picture import load_picture
 
 # Of the fonts that matplotlib brings, some of those that training leaves out.
 UNSEEN_FONTS = ("DejaVuSansMono", "DejaVuSerif-Bold", "STIXGeneralItalic", "cmss10", "cmb10")
-# Printed letters that have a digit's shape; reported apart.
 DRAWN = 200  # of each shape
+# Printed letters that have a digit's shape; reported apart.
 LIKE_DIGITS = "OoQDIlijJSsZzBbGgqyA"
 SURE = 0.95
 MOST_MISTAKES = 40  # of a set, on the sheet

@@ -1,7 +1,7 @@
 """The choice between two readings of a picture: of marks judged one by one, and of whole lines.
 
-Each knows what the other does not. Marks are judged by a network that knows letters and scribbles
-for what they are, and in a picture of any size; lines are read on any paper, and whatever touches.
+The network of digits knows letters and scribbles for what they are. The network of lines reads
+digits that touch each other, rules or a patterned paper.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ import json
 import sys
 from typing import Any
 
+from mnist_classifier.read.work import HALF_SIZE_ABOVE
+
 _PER_INCH = 200  # pixels of a PDF's page, whose own unit is 1/72 inch
-_HALF_SIZE_ABOVE = 6_000_000
 
 
 def _pdf(content: bytes, page: int, max_pixels: int) -> tuple[dict[str, Any], bytes]:
@@ -34,7 +35,7 @@ def _pdf(content: bytes, page: int, max_pixels: int) -> tuple[dict[str, Any], by
     width, height = (round(side * _PER_INCH / 72) for side in drawn.get_size())
     if width * height > max_pixels:
         return {**about, "too_large": [width, height]}, b""
-    scale = 2 if width * height > _HALF_SIZE_ABOVE else 1
+    scale = 2 if width * height > HALF_SIZE_ABOVE else 1
     bitmap = drawn.render(scale=_PER_INCH / 72 / scale)
     shape = [bitmap.height, bitmap.width, bitmap.n_channels]
     return {**about, "shape": shape, "stride": bitmap.stride, "scale": scale}, bytes(bitmap.buffer)

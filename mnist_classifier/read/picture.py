@@ -17,6 +17,7 @@ from mnist_classifier.errors import PictureError
 from mnist_classifier.read.animation import further_frames, may_move
 from mnist_classifier.read.formats import PDF, count_pages, decode, format_of
 from mnist_classifier.read.headers import HeaderError, check_pixels, picture_size
+from mnist_classifier.read.work import HALF_SIZE_ABOVE
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -34,8 +35,6 @@ MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded, unless another limit is given."""
 
 _MAX_BYTES = 256 * 1024 * 1024
-# A JPEG with more pixels is decoded at half its size, which is enough for its digits.
-_HALF_SIZE_ABOVE = 6_000_000
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
@@ -155,7 +154,7 @@ def _from_bytes(
     width, height = _size_from_header(content, name)
     check_pixels(width, height, max_pixels, name)
     if content[:2] == _JPEG:
-        halve = width * height > _HALF_SIZE_ABOVE
+        halve = width * height > HALF_SIZE_ABOVE
         flags, scale = (_HALF, 2) if halve else (cv2.IMREAD_COLOR, 1)
         decoded = _decode(content, flags, name)
         _check_size(decoded, (-(-width // scale), -(-height // scale)), name)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,14 +106,18 @@ class DigitReader:
         self._finder = LineFinder(self.line_model)
         self.threshold = self.model.refusal.threshold if threshold is None else threshold
         self.max_pixels = max_pixels
-        self._files = {"model": model, "line_model": line_model, "threads": threads}
+        self._again = partial(
+            DigitReader,
+            model,
+            line_model=line_model,
+            threshold=threshold,
+            max_pixels=max_pixels,
+            threads=threads,
+        )
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what another process makes the same reader of: its networks are loaded anew."""
-        return {**self._files, "threshold": self.threshold, "max_pixels": self.max_pixels}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Callable[[], DigitReader], tuple[()]]:
+        """Return what makes the same reader in another process: its networks are loaded anew."""
+        return self._again, ()
 
     def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
         """Find the numbers in a picture and read them.
@@ -146,10 +149,10 @@ class DigitReader:
         """Read a picture; turn it, if it may be turned, where it seems to lie on its side."""
         strength, ink_scale = find_ink(image)
         scale = file_scale * ink_scale
-        whole = np.clip(strength / 255, 0, 1, dtype=np.float32)
-        if is_normalised(whole) and known is None:
-            box = ink_box(whole) or (0, 0, SIDE, SIDE)
-            return self._reading([[Mark(box, whole, 255.0)]], scale)
+        ink = np.clip(strength / 255, 0, 1, dtype=np.float32)
+        if is_normalised(ink) and known is None:
+            box = ink_box(ink) or (0, 0, SIDE, SIDE)
+            return self._reading([[Mark(box, ink, 255.0)]], scale)
         marks = self._read_marks(strength, scale)
         if known is None and _is_page(marks.reading):
             return marks.reading

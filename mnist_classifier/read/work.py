@@ -11,6 +11,9 @@ MOST_NESTED = 8
 MOST_TRIED = 700
 """Parts of marks and joined marks that are tried as digits, each counted by its pixels too."""
 
+HALF_SIZE_ABOVE = 6_000_000
+"""Pixels: a photo or page with more is decoded at half its size, enough for its digits."""
+
 MOST_WIDTH = 8_000
 """Pixels of strips, 32 high, after which no further lines of marks are read as a whole."""
 

@@ -124,14 +124,20 @@ def tangle(generator: np.random.Generator) -> Floats:
     return _draw([points], generator)
 
 
+def random_points(
+    count: int, scattered: bool, generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return the points of a scribble in [0, 1]², scattered or as a walk; shape ``(count, 2)``."""
+    if scattered:
+        return generator.uniform(0, 1, (count, 2))
+    walk = np.cumsum(generator.normal(0, 1, (count, 2)), axis=0)
+    return np.asarray((walk - walk.min(axis=0)) / np.maximum(np.ptp(walk, axis=0), 1e-9))
+
+
 def scribble(generator: np.random.Generator) -> Floats:
     """Scribble: a line that turns many times."""
     n = int(generator.integers(7, 30))
-    if generator.random() < 0.5:
-        points = generator.uniform(0, 1, (n, 2))
-    else:
-        points = np.cumsum(generator.normal(0, 1, (n, 2)), axis=0)
-        points = (points - points.min(axis=0)) / np.maximum(np.ptp(points, axis=0), 1e-9)
+    points = random_points(n, generator.random() < 0.5, generator)
     if generator.random() < 0.3:  # to and fro, as one blackens a patch
         points[:, 0] = np.arange(n) % 2
         points[:, 1] = np.linspace(0, 1, n)

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from mnist_classifier.learn.arrays import Images
-from mnist_classifier.learn.data.drawings import LETTERS
+from mnist_classifier.learn.data.drawings import LETTERS, random_points
 from mnist_classifier.learn.data.strokes import spline, write
-from mnist_classifier.learn.data.writing import Style, lay, tight
+from mnist_classifier.learn.data.writing import Style, ink_rows, lay, tight
 
 _CLOSINGS = ("0444 0747", "0555 0858", "05f5", "06d4", "0363 0666")
 _SIGNS = (
@@ -103,11 +103,7 @@ def scribble(style: Style, generator: np.random.Generator) -> Images:
     tall = style.height * generator.uniform(0.6, 1.3)
     wide = tall * generator.uniform(0.5, 4)
     count = int(generator.integers(5, 25))
-    if generator.random() < 0.6:
-        points = generator.uniform(0, 1, (count, 2))
-    else:
-        points = np.cumsum(generator.normal(0, 1, (count, 2)), axis=0)
-        points = (points - points.min(axis=0)) / np.maximum(np.ptp(points, axis=0), 1e-9)
+    points = random_points(count, generator.random() < 0.6, generator)
     if generator.random() < 0.6:  # along the line, as a signature
         points = points[np.argsort(points[:, 0] + generator.normal(0, 0.15, count))]
     pen = max(1, round(style.hand.pen * style.height))
@@ -120,18 +116,11 @@ def scribble(style: Style, generator: np.random.Generator) -> Images:
 
 def strike_out(ink: Images, style: Style, generator: np.random.Generator) -> None:
     """Strike a number out with strokes that go to and fro over all of it."""
-    box = ink_rows(ink)
+    low, high = ink_rows(ink)
     pen = max(1, round(style.hand.pen * style.height * generator.uniform(1, 1.6)))
     turns = int(max(4, 2.5 * ink.shape[1] / style.height))
     x = np.linspace(0, ink.shape[1], 2 * turns) + generator.normal(0, 0.1 * style.height, 2 * turns)
-    low, high = box
     y = np.where(np.arange(2 * turns) % 2, low + 0.1 * (high - low), high - 0.1 * (high - low))
     y = y + generator.normal(0, 0.1 * style.height, 2 * turns)
     line = np.round(np.stack([x, y], axis=1)).astype(np.int32)
     cv2.polylines(ink, [line], False, 255, pen, cv2.LINE_AA)
-
-
-def ink_rows(ink: Images) -> tuple[int, int]:
-    """Return the first row of ink and that after the last; all, where there is none."""
-    rows = np.flatnonzero(ink.max(axis=1) > 50) if ink.size else np.empty(0)
-    return (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, ink.shape[0])

@@ -17,7 +17,7 @@ from mnist_classifier.learn.data.dataset import SIDE, Split
 from mnist_classifier.learn.data.paper import Extent, draw_kind, draw_paper
 from mnist_classifier.learn.data.photograph import photograph
 from mnist_classifier.learn.data.texts import ALPHABET, MOST_CHARACTERS, draw_text
-from mnist_classifier.learn.data.writing import Style, Writer, Written, draw_style, lay
+from mnist_classifier.learn.data.writing import Style, Writer, Written, draw_style, ink_rows, lay
 from mnist_classifier.normalisation import LINE_HEIGHT, normalise_lines
 
 WIDTH = 128
@@ -108,7 +108,7 @@ class Composer:
             if kind < _NOTHING + _STRUCK_OUT:
                 foreign.strike_out(written.ink, style, generator)
                 text = ""
-        first, last = foreign.ink_rows(written.ink)
+        first, last = ink_rows(written.ink)
         ink, shift = _with_others(written.ink, style, generator) if text else (written.ink, 0)
         room, tall = self._width * _FINE, LINE_HEIGHT * _FINE
         scale = min(1.0, room / ink.shape[1], 0.98 * tall / (last - first))
@@ -148,7 +148,7 @@ class Composer:
             if generator.random() < 0.4:
                 continue
             ink = self._writer.write(draw_text(generator), style, generator).ink
-            first, last = foreign.ink_rows(ink)
+            first, last = ink_rows(ink)
             room = extent.top if above else LINE_HEIGHT - extent.bottom
             seen = (last - first) * generator.uniform(0.05, 0.45)
             seen = min(seen, room * _FINE - generator.uniform(-0.05, 0.1) * style.height)

@@ -211,3 +211,9 @@ def lay(canvas: Images, piece: Images, x: int, y: int) -> None:
     if left < right and top < bottom:
         target = canvas[top:bottom, left:right]
         np.maximum(target, piece[top - y : bottom - y, left - x : right - x], out=target)
+
+
+def ink_rows(ink: Images) -> tuple[int, int]:
+    """Return the first row of ink and that after the last; all, where there is none."""
+    rows = np.flatnonzero(ink.max(axis=1) > 50) if ink.size else np.empty(0)
+    return (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, ink.shape[0])
