@@ -22,12 +22,11 @@ import time
 import zipfile
 from pathlib import Path
 from statistics import median
-from typing import Annotated
 
-import typer
+import click
 from rich.console import Console
 
-from benchmarks.measure import machine, report, table
+from benchmarks.measure import machine, report, table, write_option
 
 EPOCHS = 25
 TURNS = 5
@@ -83,10 +82,10 @@ def fit_seconds(folder: Path) -> float:
     return json.loads((folder / "metrics.json").read_text())["fit_seconds"]
 
 
-def main(
-    kills: Annotated[int, typer.Option(help="How often trainings are killed.")] = 20,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option("--kills", default=20, help="How often trainings are killed.")
+@write_option
+def main(kills: int, write: Path | None) -> None:
     """Print what was found and, last, one JSON object."""
     console = Console(stderr=True)
     random.seed(0)
@@ -134,8 +133,8 @@ def main(
     command = "python -m benchmarks.breaking --write PAGE"
     report("Killed and gone on with", text, facts, command, write)
     if alike != runs:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -11,12 +11,12 @@ probabilities of each of its columns.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
+import click
 import numpy as np
-import typer
 from matplotlib.figure import Figure
 
+from benchmarks.measure import PATH
 from mnist_classifier.learn.data.dataset import SIDE, Split, scale
 from mnist_classifier.learn.data.lines import Composer
 from mnist_classifier.learn.data.sources import load_sample
@@ -98,9 +98,14 @@ def columns_figure(model: LineModel) -> Figure:
     return figure
 
 
-def main(
-    images: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("docs/images"),
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--images",
+    type=PATH,
+    default=Path("docs/images"),
+    help="The folder to write to.",
+)
+def main(images: Path) -> None:
     """Write the pictures."""
     shapes_figure().savefig(images / "shapes.png", dpi=110)
     drawn_figure().savefig(images / "drawn.png", dpi=110)
@@ -108,4 +113,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -19,17 +19,16 @@ import gzip
 import json
 import time
 from pathlib import Path
-from typing import Annotated
 
+import click
 import cv2
 import matplotlib
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
-import typer
 from PIL import ImageFont
 
-from benchmarks.measure import machine, report, table
+from benchmarks.measure import PATH, machine, report, table, write_option
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import PictureError
 from mnist_classifier.learn.data.strokes import SHAPES, draw_shape
@@ -230,13 +229,25 @@ def contact_sheet(mistakes: list, path: Path) -> None:
     cv2.imwrite(str(path), np.vstack(rows))
 
 
+@click.command()
+@click.argument("folder", type=PATH)
+@click.option(
+    "--data-dir",
+    type=PATH,
+    required=True,
+    help="A folder with MNIST's four IDX files.",
+)
+@click.option("--model", type=PATH, help="Instead of the shipped model.")
+@click.option("--mistakes", type=PATH, help="A PNG of misread pictures.")
+@write_option
+@click.option("--card", type=PATH, help="The model card's page to write.")
 def main(
-    folder: Annotated[Path, typer.Argument(help="A folder of sets of pictures.")],
-    data_dir: Annotated[Path, typer.Option(help="A folder with MNIST's four IDX files.")],
-    model: Annotated[Path | None, typer.Option(help="Instead of the shipped model.")] = None,
-    mistakes: Annotated[Path | None, typer.Option(help="A PNG of misread pictures.")] = None,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-    card: Annotated[Path | None, typer.Option(help="The model card's page to write.")] = None,
+    folder: Path,
+    data_dir: Path,
+    model: Path | None,
+    mistakes: Path | None,
+    write: Path | None,
+    card: Path | None,
 ) -> None:
     """Print a row for each set and, last, one JSON object."""
     reader = DigitReader(model)
@@ -386,4 +397,4 @@ def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

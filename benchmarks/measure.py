@@ -1,4 +1,4 @@
-"""What every benchmark shares: the machine's name, statistics over seeds, and the report."""
+"""What every benchmark shares: options, the machine's name, statistics, and the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+import click
+
 from mnist_classifier.learn.runs.environment import processor
+
+PATH = click.Path(path_type=Path)
+write_option = click.option("--write", type=PATH, help="A Markdown page to write.")
 
 
 def machine(*packages: str) -> dict[str, str | int]:

@@ -19,17 +19,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
+import click
 import cv2
 import numpy as np
-import typer
 
-from benchmarks.measure import machine, report, table
+from benchmarks.measure import PATH, machine, report, table, write_option
 from mnist_classifier import DigitReader
 
 BATCH = 10_000
 KERAS_CALLS, READER_CALLS = 20, 200
+READ, READ_IMPORTS = "process: mnist read one.png", "process: import its libraries"
+HELP, HELP_IMPORTS = "process: mnist --help", "process: import its library, Click"
 
 
 def in_turns(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
@@ -42,6 +43,21 @@ def in_turns(actions: dict[str, Callable[[], object]], repeats: int) -> dict[str
             if turn:
                 seconds[name].append(time.perf_counter() - began)
     return {name: np.array(values) for name, values in seconds.items()}
+
+
+def processes(path: Path) -> dict[str, Callable[[], object]]:
+    """Return the command's processes, and after each one that only imports its libraries."""
+    commands = {
+        READ: ["-m", "mnist_classifier", "read", str(path)],
+        READ_IMPORTS: ["-c", "import click, cv2, numpy, onnxruntime"],
+        HELP: ["-m", "mnist_classifier", "--help"],
+        HELP_IMPORTS: ["-c", "import click"],
+    }
+
+    def run(command: list[str]) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, *command], check=True, capture_output=True)
+
+    return {name: run(command) for name, command in commands.items()}
 
 
 def photo_of_digits(images: np.ndarray, generator: np.random.Generator) -> bytes:
@@ -70,11 +86,11 @@ def repeated(action: Callable[[], object], calls: int) -> Callable[[], None]:
     return turn
 
 
-def main(
-    run: Annotated[Path, typer.Argument(help="The run folder of the shipped network.")],
-    repeats: Annotated[int, typer.Option(help="Turns that count.")] = 30,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.argument("run", type=PATH)
+@click.option("--repeats", default=30, help="Turns that count.")
+@write_option
+def main(run: Path, repeats: int, write: Path | None) -> None:
     """Print a table and, last, one JSON object."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow
@@ -118,12 +134,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.png"
         cv2.imwrite(str(path), 255 - images[0])
-        command = [sys.executable, "-m", "mnist_classifier", "read", str(path)]
-        process = in_turns(
-            {"process: mnist read one.png": lambda: subprocess.run(
-                command, check=True, capture_output=True)},
-            max(5, repeats // 3),
-        )  # fmt: skip
+        process = in_turns(processes(path), max(5, repeats // 3))
     seconds = {**single, **many, **pictures, **process}
     median = {name: float(np.median(values)) for name, values in seconds.items()}
     peak = 2 * side**3 / median["matrix product"]
@@ -136,6 +147,8 @@ def main(
         "peak_gflops": peak / 1e9,
         "share_of_peak": rate * work / peak,
         "photo_digits_found": found,
+        "read_over_imports": median[READ] / median[READ_IMPORTS],
+        "help_over_imports": median[HELP] / median[HELP_IMPORTS],
         "medians": median,
     }
     rows = []
@@ -148,11 +161,13 @@ def main(
         f"One image takes Keras's `predict` {facts['one_image_ratio']:.0f} times as long as the "
         f"reader. The reader judges {rate:,.0f} images a second: {rate * work / 1e9:.0f} GFLOP/s, "
         f"{facts['share_of_peak']:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s. In the photo it "
-        f"found {found} of 20 digits."
+        f"found {found} of 20 digits. `mnist read one.png` takes "
+        f"{facts['read_over_imports']:.2f} times as long as importing its libraries, `mnist --help` "
+        f"{facts['help_over_imports']:.2f} times."
     )
     command = "python -m benchmarks.reading RUN --write PAGE"
     report("Speed of reading", text, facts, command, write)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

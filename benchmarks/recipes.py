@@ -29,21 +29,23 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+import click
 import numpy as np
-import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.measure import (
+    PATH,
     machine,
     matrix_product_flops,
     mean_and_deviation,
     median_and_range,
     report,
     table,
+    write_option,
 )
 from benchmarks.peers import PEERS, Contender, Fitted, ours
 from mnist_classifier.learn.data.dataset import Dataset, Splits, prepare
@@ -338,19 +340,26 @@ def ratios(results: Results) -> dict[str, float]:
     }
 
 
+@click.command(context_settings={"show_default": True})
+@click.option("--data-dir", type=PATH, help="MNIST's files; else Keras's.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=10, help="The most seeds of each, from 0."
+)
+@click.option("--only", multiple=True, help="Train no others; repeatable.")
+@click.option(
+    "--results",
+    type=PATH,
+    default=Path("runs/recipes.jsonl"),
+    help="Where each training is noted.",
+)
+@write_option
 def main(
-    data_dir: Annotated[Path | None, typer.Option(help="MNIST's files; else Keras's.")] = None,
-    seeds: Annotated[int, typer.Option(help="The most seeds of each, from 0.", min=1)] = 10,
-    only: Annotated[list[str] | None, typer.Option(help="Train no others; repeatable.")] = None,
-    results: Annotated[Path, typer.Option(help="Where each training is noted.")] = Path(
-        "runs/recipes.jsonl"
-    ),
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+    data_dir: Path | None, seeds: int, only: tuple[str, ...], results: Path, write: Path | None
 ) -> None:
     """Train all contenders in turns, and lay their times and accuracies side by side."""
     everyone = list(contenders())
     if unknown := set(only or ()) - set(everyone):
-        raise typer.BadParameter(
+        raise click.BadParameter(
             f"{', '.join(sorted(unknown))}: expected some of {', '.join(everyone)}",
             param_hint="--only",
         )
@@ -413,4 +422,4 @@ def ratio_table(found: dict[str, float]) -> tuple[list[str], list[list[str]]]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

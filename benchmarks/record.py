@@ -15,12 +15,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+import click
 import numpy as np
-import typer
 
-from benchmarks.measure import mean_and_deviation, table
+from benchmarks.measure import PATH, mean_and_deviation, table
 from mnist_classifier.cli.recipes import duration
 from mnist_classifier.errors import MnistError, RunError
 from mnist_classifier.learn.data.dataset import MNIST_SHA256
@@ -91,11 +91,9 @@ def averaged_accuracy(networks: list[Predictions]) -> float:
     return float(replace(networks[0], probabilities=mean).right.mean())
 
 
-def main(
-    series: Annotated[
-        list[Path] | None, typer.Argument(help="Folders of finished series.", show_default=False)
-    ] = None,
-) -> None:
+@click.command()
+@click.argument("series", nargs=-1, type=PATH)
+def main(series: tuple[Path, ...]) -> None:
     """Count what every recipe costs, and record what the series reached."""
     before = registry.recorded()
     found = {record["recipe"]["name"]: record for record in map(recorded, series or [])}
@@ -134,7 +132,7 @@ def results(records: Mapping[str, Mapping[str, Any]]) -> str:
 
 if __name__ == "__main__":
     try:
-        typer.run(main)
+        main()
     except MnistError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -26,16 +26,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import cv2
 import httpx
 import numpy as np
 import psutil
-import typer
 
-from benchmarks.measure import machine, report, table
+from benchmarks.measure import machine, report, table, write_option
 
 CONNECTIONS = 8
 MEBIBYTE = 2**20
@@ -197,13 +197,16 @@ def starts(count: int) -> np.ndarray:
     return np.array(times)
 
 
-def main(
-    seconds: Annotated[float, typer.Option(help="Seconds of each load.")] = 10,
-    soak_minutes: Annotated[
-        float, typer.Option("--soak", help="Minutes of good and bad requests; 0 leaves it out.")
-    ] = 10,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option("--seconds", default=10.0, help="Seconds of each load.")
+@click.option(
+    "--soak",
+    "soak_minutes",
+    default=10.0,
+    help="Minutes of good and bad requests; 0 leaves it out.",
+)
+@write_option
+def main(seconds: float, soak_minutes: float, write: Path | None) -> None:
     """Print a table and, last, one JSON object."""
     for tool in ("hey", "chromium"):
         if shutil.which(tool) is None:
@@ -301,4 +304,4 @@ def soaked(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -18,11 +18,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from benchmarks.measure import machine, mean_and_deviation, median_and_range, report, table
+from benchmarks.measure import (
+    machine,
+    mean_and_deviation,
+    median_and_range,
+    report,
+    table,
+    write_option,
+)
 
 SCRIPT = Path(__file__).parent.parent / "mnist_images_classification.py"
 
@@ -37,10 +43,10 @@ def seconds(*command: str) -> float:
         return time.perf_counter() - began
 
 
-def main(
-    turns: Annotated[int, typer.Option(help="How often each is timed.")] = 5,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option("--turns", default=5, help="How often each is timed.")
+@write_option
+def main(turns: int, write: Path | None) -> None:
     """Time the main job and the import alone in turns."""
     times: dict[str, list[float]] = {"import": [], "program": [], "fit": [], "overhead": []}
     accuracies: list[float] = []
@@ -74,4 +80,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -10,17 +10,17 @@ fails where a picture is above its bar.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
+import click
 import cv2
 import numpy as np
-import typer
 from rich.console import Console
 
-from benchmarks.measure import machine, report, table
+from benchmarks.measure import machine, report, table, write_option
 from mnist_classifier import DigitReader
 
 Grey = np.ndarray
@@ -160,10 +160,10 @@ KINDS: dict[str, Callable[[tuple[int, int], Rng], Grey]] = {
 }
 
 
-def main(
-    count: Annotated[int, typer.Option(help="Pictures of 1 megapixel of each kind.")] = 30,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option("--count", default=30, help="Pictures of 1 megapixel of each kind.")
+@write_option
+def main(count: int, write: Path | None) -> None:
     """Print a table and, last, one JSON object."""
     console = Console(stderr=True)
     reader = DigitReader()
@@ -200,8 +200,8 @@ def main(
     everything = {"machine": machine("onnxruntime", "opencv-python-headless"), "kinds": facts}
     report("Wild pictures", text, everything, "python -m benchmarks.wild --write PAGE", write)
     if over:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

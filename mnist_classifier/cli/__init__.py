@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import typer
+import click
 
 from mnist_classifier.cli import options, output
 from mnist_classifier.cli.compare import compare
@@ -20,29 +20,36 @@ from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError
 from mnist_classifier.version import __version__
 
-app = typer.Typer(
-    name="mnist",
-    help="Train networks on MNIST's handwritten digits, test them, and read digits.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+
+class _Verbs(click.Group):
+    def invoke(self, context: click.Context) -> Any:
+        """Run the verb; print nothing at Ctrl-C, where Click prints an empty line."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as interrupt:
+            raise click.Abort from interrupt
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Name the verbs in the order in which they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def mnist(context: click.Context) -> None:
+    """Train networks on MNIST's handwritten digits, test them, and read digits."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
 
 
-@app.callback(invoke_without_command=True)
-def _version(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
-    if version:
-        typer.echo(f"mnist {__version__}")
-        raise typer.Exit
-
-
-app.command()(train)
-app.command()(recipes)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(export)
-app.command()(read)
-app.command()(serve)
+for verb in (train, recipes, evaluate, compare, export, read, serve):
+    mnist.add_command(verb)
 
 
 def main(
@@ -68,22 +75,20 @@ def main(
 def _run(learn_digits: options.LearnDigits, arguments: Sequence[str] | None, program: str) -> int:
     """Run the command line; return its exit code."""
     try:
-        outcome = app(args=arguments, prog_name=program, standalone_mode=False, obj=learn_digits)
+        outcome = mnist.main(arguments, program, standalone_mode=False, obj=learn_digits)
     except MnistError as error:
-        typer.echo(f"error: {error}", err=True)
+        click.echo(f"error: {error}", err=True)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        outcome = 130
-    except Exception as error:
-        # Errors of the command line's own grammar; where Typer keeps their class has changed.
-        if not hasattr(error, "format_message"):
-            raise
-        if message := error.format_message():  # none where help was all that was needed
-            hint = _file_with_dash(sys.argv[1:] if arguments is None else arguments)
-            typer.echo(f"error: {message.rstrip('.')}; {hint}see {program} --help", err=True)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        hint = _file_with_dash(sys.argv[1:] if arguments is None else arguments)
+        message = error.format_message().rstrip(".")
+        click.echo(f"error: {message}; {hint}see {program} --help", err=True)
         return 2
-    if outcome == 130:  # newer releases of Typer turn Ctrl-C into this code
-        typer.echo("interrupted", err=True)
+    if outcome == 130:
+        click.echo("interrupted", err=True)
     return outcome if isinstance(outcome, int) else 0
 
 

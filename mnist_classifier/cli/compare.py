@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from mnist_classifier.cli import options
 from mnist_classifier.errors import RunError, require
 
 if TYPE_CHECKING:
     from mnist_classifier.learn.evaluation.comparison import Pair
 
 
-def compare(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN",
-            help="Run folders, or folders of series; two or more.",
-            show_default=False,
-        ),
-    ],
-) -> None:
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=options.FILE)
+def compare(runs: tuple[Path, ...]) -> None:
     """Compare runs, or series of seeds, tested on the same images.
 
-    Runs, which are trained networks, by McNemar's exact test; series, which
-    stand for recipes, by Welch's t-test.
+    RUN is the folder of a run or of a series; two or more of one kind. Runs,
+    which are trained networks, are compared by McNemar's exact test; series,
+    which stand for recipes, by Welch's t-test.
     """
     require("train", "scipy", "sklearn")
     from mnist_classifier.learn.runs.run import SERIES_FILE
@@ -42,7 +37,7 @@ def compare(
             f"alone: name one of its runs, such as {series[0]}/seed-0, or leave the others out"
         )
     else:
-        _compare_runs(runs)
+        _compare_runs(list(runs))
 
 
 def _compare_runs(runs: list[Path]) -> None:

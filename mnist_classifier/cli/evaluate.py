@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from mnist_classifier.cli import options
 
 
+@click.command()
+@click.argument("run", metavar="RUN", type=options.FILE)
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Other images: mnist, fashion_mnist or sample.",
+    show_default="the run's",
+)
+@options.data_dir
+@click.option(
+    "--output",
+    type=options.FILE,
+    metavar="FOLDER",
+    help="Folder to write to.",
+    show_default="the run folder",
+)
+@options.quiet
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.", show_default=False)],
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Other images: mnist, fashion_mnist or sample.",
-            show_default="the run's",
-        ),
-    ] = None,
-    data_dir: options.DataDir = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Folder to write to.", show_default="the run folder"),
-    ] = None,
-    quiet: options.Quiet = False,
+    run: Path, dataset: str | None, data_dir: Path | None, output: Path | None, quiet: bool
 ) -> None:
-    """Test a saved network again, on the run's test images or on others.
+    """Test a saved network again, on its test images or on others.
 
-    Writes report.html, metrics.json and answers.npz. For other images than
+    RUN is a run folder. Writes report.html, metrics.json and answers.npz. For other images than
     the run's own, the data set's name is added to the files' names. Without
     --dataset and --data-dir, the images are the run's own.
     """

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-import typer
+import click
 
 from mnist_classifier.errors import MissingExtraError, SettingsError, require
 
@@ -25,49 +25,39 @@ LearnDigits: TypeAlias = "Callable[[Settings, Screen, bool], bool]"
 """Learns digits as the settings say; returns whether Ctrl-C cut the training short."""
 BACKENDS = ("tensorflow", "jax", "torch")
 
-Dataset = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="mnist, fashion_mnist, or sample: 5,000 of MNIST's images.",
-        show_default="mnist; sample if it cannot be had",
-    ),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="MNIST_DATA_DIR",
-        metavar="FOLDER",
-        help="Folder with the images: four IDX files, or Keras's mnist.npz.",
-    ),
-]
-Model = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Network to read with, from mnist export.",
-        show_default="the shipped one",
-    ),
-]
-LineModel = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Network to read whole lines with, from mnist export of the recipe lines.",
-        show_default="the shipped one",
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=1.0,
-        metavar="T",
-        help="Marks that score below are refused as no digit; 0 refuses none.",
-        show_default="the model's own",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Print only the result.")]
+FILE = click.Path(path_type=Path)
+"""A file or a folder; whoever opens it says what is wrong with it."""
+
+data_dir = click.option(
+    "--data-dir",
+    type=FILE,
+    envvar="MNIST_DATA_DIR",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Folder with the images: four IDX files, or Keras's mnist.npz.",
+)
+model = click.option(
+    "--model",
+    type=FILE,
+    metavar="FILE",
+    help="Network to read with, from mnist export.",
+    show_default="the shipped one",
+)
+line_model = click.option(
+    "--line-model",
+    type=FILE,
+    metavar="FILE",
+    help="Network to read whole lines with, from mnist export of the recipe lines.",
+    show_default="the shipped one",
+)
+threshold = click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="T",
+    help="Marks that score below are refused as no digit; 0 refuses none.",
+    show_default="the model's own",
+)
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print only the result.")
 
 
 def import_learning(quiet: bool) -> None:

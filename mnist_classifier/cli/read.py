@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from mnist_classifier.cli import options
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
@@ -24,46 +24,50 @@ _STDIN = "-"
 _SHOW_PROGRESS_FROM = 20
 
 
+@click.command()
+@click.argument("pictures", metavar="PICTURE...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each picture.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV row for each picture.")
+@click.option(
+    "--annotate",
+    type=options.FILE,
+    metavar="OUT",
+    help="Draw boxes and digits on a copy, and how sure each line is: this PNG file, or a folder "
+    "for several pictures.",
+)
+@click.option(
+    "--pattern",
+    metavar="PATTERN",
+    help="What each line looks like: # is a digit, {1,3} repeats, ? leaves out; such as '####' or "
+    "'#{1,3},##'.",
+    show_default="anything",
+)
+@options.model
+@options.line_model
+@options.threshold
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=100_000_000,
+    metavar="N",
+    help="Most pixels of a picture; larger ones are refused.",
+)
 def read(
-    pictures: Annotated[
-        list[str],
-        typer.Argument(metavar="PICTURE", help="Files, folders, or - for standard input."),
-    ],
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print a JSON object for each picture.")
-    ] = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", metavar="", help="Print a CSV row for each picture.")
-    ] = False,
-    annotate: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT",
-            help="Draw boxes and digits on a copy, and how sure each line is: this PNG file, or a "
-            "folder for several pictures.",
-        ),
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="What each line looks like: # is a digit, {1,3} repeats, ? leaves out; "
-            "such as '####' or '#{1,3},##'.",
-            show_default="anything",
-        ),
-    ] = None,
-    model: options.Model = None,
-    line_model: options.LineModel = None,
-    threshold: options.Threshold = None,
-    max_pixels: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Most pixels of a picture; larger ones are refused."),
-    ] = 100_000_000,
+    pictures: tuple[str, ...],
+    as_json: bool,
+    as_csv: bool,
+    annotate: Path | None,
+    pattern: str | None,
+    model: Path | None,
+    line_model: Path | None,
+    threshold: float | None,
+    max_pixels: int,
 ) -> int:
     """Read handwritten numbers from pictures.
 
-    Prints each line with its separators, and how surely all of it is right. A
-    space stands for a wide gap, and ? for a mark among digits that is none.
+    PICTURE is a file, a folder, or - for standard input. Prints each line with
+    its separators, and how surely all of it is right. A space stands for a wide
+    gap, and ? for a mark among digits that is none.
 
     Exit code 0: every picture was read, or refused as holding no digit. 1: one
     of several was damaged or missing; the others are read. 2: other mistakes.
@@ -119,7 +123,7 @@ def _copies(names: list[str], annotate: Path) -> list[Path]:
     return copies
 
 
-def _expand(pictures: list[str]) -> Iterator[str]:
+def _expand(pictures: Iterable[str]) -> Iterator[str]:
     """Yield the pictures' names; a folder stands for those in it, in order, a PDF for its pages."""
     from mnist_classifier.read.picture import SUFFIXES
 
@@ -231,16 +235,16 @@ def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
 
     known = reading or Reading("", (), None)
     outcome = {"picture": name, **known.to_dict(), "error": error}
-    typer.echo(json.dumps(outcome, ensure_ascii=False))
+    click.echo(json.dumps(outcome, ensure_ascii=False))
 
 
 def _print_text(name: str, reading: Reading | None, error: str | None, many: bool) -> None:
     prefix = f"{name}: " if many else ""
     if reading is None:
-        typer.echo(f"error: {error}", err=True)
+        click.echo(f"error: {error}", err=True)
     elif reading.refused:
-        typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
+        click.echo(f"{prefix}refused: {reading.refused}", err=not many)
     else:
         lines = reading.text.split("\n")
         lines[-1] += f"  ({percent(reading.confidence)} sure)"
-        typer.echo("\n".join(prefix + line for line in lines))
+        click.echo("\n".join(prefix + line for line in lines))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from textwrap import fill, indent
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,12 +18,10 @@ NOT_RECORDED = "–"
 HEADINGS = ("weights", "multiply-adds", "test accuracy", "fit time")
 
 
-def recipes(
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print one JSON object.")
-    ] = False,
-) -> None:
-    """List the recipes of mnist train, with cost, test accuracy and training time.
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def recipes(as_json: bool) -> None:
+    """List the recipes of mnist train: cost, test accuracy and time.
 
     Accuracy is on MNIST's 10,000 test images: mean ± standard deviation over
     the seeds of a recorded series, and its worst seed. Time is the median.
@@ -35,7 +33,7 @@ def recipes(
     known = recorded()
     if as_json:
         unknown = {"parameters": None, "multiply_adds": None, "series": None}
-        typer.echo(
+        click.echo(
             json.dumps(
                 {
                     name: {"what": entry.summary, **known.get(name, unknown)}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from mnist_classifier.cli import options
 
@@ -13,47 +13,73 @@ if TYPE_CHECKING:
     from mnist_classifier.web.settings import ServiceSettings
 
 
-def serve(
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            min=0, max=65535, metavar="PORT", help="Port to listen on; 0 takes a free one."
-        ),
-    ] = 8000,
-    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Number of processes.")] = 1,
-    model: options.Model = None,
-    line_model: options.LineModel = None,
-    threshold: options.Threshold = None,
-    data_dir: options.DataDir = None,
-    max_body: Annotated[
-        int, typer.Option(min=1, metavar="BYTES", help="Most bytes of a request's body.")
-    ] = 20_000_000,
-    max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Most pixels of a picture.")
-    ] = 50_000_000,
-    max_images: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Most 28×28 images of a request.")
-    ] = 1000,
-    max_in_flight: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Most requests at a time in a process; others get 503."
-        ),
-    ] = 64,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", help="Seconds for each: headers, body and answer of a request."
-        ),
-    ] = 15.0,
-    cors_origin: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ORIGIN", help="Origin whose pages may call the service; repeatable."),
-    ] = None,
-) -> None:
+@click.command()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Address to listen on; 0.0.0.0 for all networks.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    metavar="PORT",
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Number of processes.",
+)
+@options.model
+@options.line_model
+@options.threshold
+@options.data_dir
+@click.option(
+    "--max-body",
+    type=click.IntRange(min=1),
+    default=20_000_000,
+    metavar="BYTES",
+    help="Most bytes of a request's body.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=50_000_000,
+    metavar="N",
+    help="Most pixels of a picture.",
+)
+@click.option(
+    "--max-images",
+    type=click.IntRange(min=1),
+    default=1000,
+    metavar="N",
+    help="Most 28×28 images of a request.",
+)
+@click.option(
+    "--max-in-flight",
+    type=click.IntRange(min=1),
+    default=64,
+    metavar="N",
+    help="Most requests at a time in a process; others get 503.",
+)
+@click.option(
+    "--timeout",
+    default=15.0,
+    metavar="SECONDS",
+    help="Seconds for each: headers, body and answer of a request.",
+)
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin whose pages may call the service; repeatable.",
+)
+def serve(host: str, port: int, workers: int, **limits: Any) -> None:
     """Serve a page to draw digits on, and read digits over HTTP.
 
     Only this machine can reach it, unless --host says otherwise. Nothing that
@@ -66,20 +92,8 @@ def serve(
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is damaged, the answer says
     from mnist_classifier.web.settings import ServiceSettings
 
-    settings = ServiceSettings(
-        model=model,
-        line_model=line_model,
-        threshold=threshold,
-        data_dir=data_dir,
-        max_body=max_body,
-        max_pixels=max_pixels,
-        max_images=max_images,
-        max_in_flight=max_in_flight,
-        timeout=timeout,
-        threads=max(1, (os.cpu_count() or 1) // workers),
-        cors_origins=tuple(cors_origin or ()),
-    )
-    _listen(settings, host, port, workers)
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    _listen(ServiceSettings(threads=threads, **limits), host, port, workers)
 
 
 def _listen(settings: ServiceSettings, host: str, port: int, workers: int) -> None:
@@ -95,5 +109,5 @@ def _listen(settings: ServiceSettings, host: str, port: int, workers: int) -> No
         load_test_split(settings.data_dir)
     with server.listen(host, port) as listener:
         name = f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends)")
+        click.echo(f"http://{name}:{listener.getsockname()[1]}  (Ctrl-C ends)")
         server.serve(settings, listener, workers)

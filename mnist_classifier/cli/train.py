@@ -6,9 +6,9 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
+import click
 
 from mnist_classifier.cli import options
 from mnist_classifier.cli.output import outlast
@@ -17,84 +17,86 @@ from mnist_classifier.errors import SettingsError
 if TYPE_CHECKING:
     from mnist_classifier.learn.runs.settings import Settings
 
-Seeds = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="Train a series of N seeds, from --seed on.", show_default=False
-    ),
-]
-Resume = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="RUN", help="Go on with this interrupted run or series, with its settings."
-    ),
-]
 
-
+@click.command()
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="mnist, fashion_mnist, or sample: 5,000 of MNIST's images.",
+    show_default="mnist; sample if it cannot be had",
+)
+@options.data_dir
+@click.option(
+    "--output",
+    type=options.FILE,
+    metavar="FOLDER",
+    help="Run folder to make, or the series to go on with.",
+    show_default="a new one in runs/",
+)
+@click.option(
+    "--epochs",
+    type=int,
+    metavar="N",
+    help="Most epochs to train.",
+    show_default="the recipe's",
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    metavar="N",
+    help="Images in a training step.",
+    show_default="the recipe's",
+)
+@click.option(
+    "--seed",
+    default=0,
+    metavar="N",
+    help="Seed of all random numbers.",
+)
+@click.option("--seeds", type=int, metavar="N", help="Train a series of N seeds, from --seed on.")
+@click.option(
+    "--recipe",
+    default="dnn",
+    metavar="NAME",
+    help="Network and training, see: mnist recipes.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs to the run folder.")
+@click.option(
+    "--mlflow",
+    is_flag=True,
+    help="Log to MLflow, at MLFLOW_TRACKING_URI or in this folder.",
+)
+@click.option("--deterministic", is_flag=True, help="Same bits each time; may be slower.")
+@click.option(
+    "--resume",
+    type=options.FILE,
+    metavar="RUN",
+    help="Go on with this interrupted run or series, with its settings.",
+)
+@click.option(
+    "--show/--no-show",
+    default=True,
+    help="Open the figures if there is a display.",
+)
+@options.quiet
+@click.pass_obj
 def train(
-    context: typer.Context,
-    dataset: options.Dataset = None,
-    data_dir: options.DataDir = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Run folder to make, or the series to go on with.",
-            show_default="a new one in runs/",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Most epochs to train.", show_default="the recipe's"),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Images in a training step.", show_default="the recipe's"),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all random numbers.")] = 0,
-    seeds: Seeds = None,
-    recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="Network and training, see: mnist recipes.")
-    ] = "dnn",
-    tensorboard: Annotated[
-        bool,
-        typer.Option("--tensorboard", metavar="", help="Write TensorBoard logs to the run folder."),
-    ] = False,
-    mlflow: Annotated[
-        bool,
-        typer.Option(
-            "--mlflow", metavar="", help="Log to MLflow, at MLFLOW_TRACKING_URI or in this folder."
-        ),
-    ] = False,
-    deterministic: Annotated[
-        bool,
-        typer.Option("--deterministic", metavar="", help="Same bits each time; may be slower."),
-    ] = False,
-    resume: Resume = None,
-    show: Annotated[
-        bool, typer.Option(metavar="", help="Open the figures if there is a display.")
-    ] = True,
-    quiet: options.Quiet = False,
+    learn_digits: options.LearnDigits,
+    /,
+    seeds: int | None,
+    resume: Path | None,
+    show: bool,
+    quiet: bool,
+    **given: Any,
 ) -> int:
-    """Train a network, test it on unseen images, and save all in a run folder."""
+    """Train a network, test it on unseen images, and save all."""
     from mnist_classifier.learn.runs.settings import Settings
 
     outlast()
-    settings = Settings(
-        dataset=dataset,
-        data_dir=data_dir,
-        output=output,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        recipe=recipe,
-        tensorboard=tensorboard,
-        mlflow=mlflow,
-        deterministic=deterministic,
-    )
+    settings = Settings(**given)
     if resume is not None:
         settings, seeds = _settings_of(resume, settings, seeds)
-    return _learn(context.obj, settings, seeds, show, quiet)
+    return _learn(learn_digits, settings, seeds, show, quiet)
 
 
 def _learn(

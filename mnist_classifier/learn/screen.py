@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
 import keras
-import typer
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -64,7 +64,7 @@ class Screen:
         if note is None or self._result.quiet:
             return
         if self._steps.quiet:
-            typer.echo(f"learned and judged on {note}: not the figures of all of MNIST", err=True)
+            click.echo(f"learned and judged on {note}: not the figures of all of MNIST", err=True)
         else:
             _warn_of_sample(self._result, note)
 
@@ -154,7 +154,7 @@ class TrainingProgress(keras.callbacks.Callback):
 
 def open_in_viewer(picture: str) -> bool:
     """Open a picture in the system's own viewer, a process nobody waits for; say whether it did."""
-    return typer.launch(picture) == 0
+    return click.launch(picture) == 0
 
 
 def has_display() -> bool:

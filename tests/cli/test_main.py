@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_version(capsys):
         (["train", "--dataset", "cifar"], "'cifar'; expected one of mnist"),
         (["train", "--dataset", "mnist"], "--data-dir"),
         (["train", "--data-dir", "nowhere"], "nowhere does not exist"),
-        (["train", "--colour"], "No such option: --colour"),
+        (["train", "--colour"], "No such option.*--colour"),
         (["train", "--output", "."], "exists already"),
         (["train", "--recipe", "cake"], "expected one of dnn,"),
         (["train", "--dataset", "sample", "--seeds", "0"], "give another --seeds"),
@@ -70,7 +71,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_p
     monkeypatch.chdir(tmp_path)
     code, _, err = run(*arguments, capsys=capsys)
     assert code == 2
-    assert message in err
+    assert re.search(message, err)
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert not list(tmp_path.glob("runs/*"))
