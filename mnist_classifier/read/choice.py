@@ -105,11 +105,15 @@ def _stands(of_marks: Reading, of_lines: Reading) -> bool:
     if "?" in of_marks.text:
         sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
-    further = set(of_marks.number.split("\n")) - {of_lines.number}
-    if further == {"1"} and of_lines.number in of_marks.number.split("\n"):
-        return False  # a rule or an edge beside the line
+    if _without_ones(of_marks) == _without_ones(of_lines) and _length(of_lines) < _length(of_marks):
+        return False  # what marks have more is rules or edges
     least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
     return of_marks.confidence >= least
+
+
+def _without_ones(reading: Reading) -> str:
+    """Return a reading's digits but for 1s, in order."""
+    return "".join(c for c in reading.number if c.isdigit() and c != "1")
 
 
 def _length(reading: Reading) -> int:

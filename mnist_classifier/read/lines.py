@@ -124,21 +124,23 @@ class LineFinder:
 
     def read(
         self,
-        whole: Iterable[Strip],
-        further: Iterable[Strip],
+        guesses: Sequence[Iterable[Strip]],
         pattern: Pattern | None = None,
+        expected: str = "",
     ) -> list[FoundLine]:
         """Read strips; return the lines, from the top.
 
         Args:
-            whole: Strips that each hold the whole picture; where they agree and are sure, no other
-                is read.
-            further: Other guesses of where lines are, and of how they are written.
+            guesses: Strips that may hold lines. Once all that were read agree and are sure, no
+                further ones are read.
             pattern: What each line's text must match; ``None``: anything.
+            expected: The digits of which another network is sure.
         """
-        read = self._read_all(whole, pattern)
-        if not _agree(read):
-            read += self._read_all(further, pattern)
+        read: list[_ReadStrip] = []
+        for strips in guesses:
+            read += self._read_all(strips, pattern)
+            if _agree(read, expected):
+                break
         left = sorted(read, key=lambda one: -one.score)
         kept: list[_Voted] = []
         while left:
@@ -259,10 +261,17 @@ class LineFinder:
         )
 
 
-def _agree(read: Sequence[_ReadStrip]) -> bool:
-    """Return whether several strips say the same, and are sure; of a single digit none is."""
-    sure = [one for one in read if one.probability >= _ONLY_LINE]
-    return len(sure) > 1 and len(sure[0].digits) > 1 and len({one.digits for one in read}) == 1
+def _agree(read: Sequence[_ReadStrip], expected: str) -> bool:
+    """Return whether all strips say the same, and some are sure: of a single digit none is.
+
+    One that is sure suffices for what is expected.
+    """
+    if len({one.digits for one in read}) != 1:
+        return False
+    sure = sum(one.probability >= _ONLY_LINE for one in read)
+    if read[0].digits == expected:
+        return sure > 0
+    return sure > 1 and len(read[0].digits) > 1
 
 
 def _vote(strips: Sequence[_ReadStrip]) -> _Voted:

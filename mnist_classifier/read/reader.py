@@ -18,6 +18,7 @@ from mnist_classifier.read.choice import choose
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
+from mnist_classifier.read.page_frame import page_frame
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
 from mnist_classifier.read.reading import Digit, Line, Reading
@@ -31,8 +32,9 @@ from mnist_classifier.read.segmentation import (
     resegment,
     touches_edge,
     typical_height,
+    without_edges,
 )
-from mnist_classifier.read.strips import Grey, Strip, about, to_grey, varied, whole, windows
+from mnist_classifier.read.strips import Pyramid, Strip, about, to_grey, varied, whole, windows
 from mnist_classifier.read.turning import (
     TURNS,
     box_before,
@@ -48,6 +50,7 @@ from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
 _SPECK = 0.35
 _REFUSED_SPECK = 0.5  # if it was refused as no digit
 _PAGE, _SURE = 40, 0.9  # digits of a page, and how sure they are in the mean
+_EXPECTED = 0.95  # so sure are marks of what lines are then expected to say
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
 _TINY_SIDE = 20  # up to this side, all ink is one digit, as high as MNIST's, without a margin
@@ -141,7 +144,10 @@ class DigitReader:
         """
         known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
-        return self._read(image, file_scale, known, may_turn=known is None)
+        left, top, width, height = page_frame(image)
+        page = np.ascontiguousarray(image[top : top + height, left : left + width])
+        reading = self._read(page, file_scale, known, may_turn=known is None)
+        return _moved(reading, round(left * file_scale), round(top * file_scale))
 
     def _read(
         self, image: BgrImage, file_scale: float, known: Pattern | None, may_turn: bool
@@ -156,7 +162,7 @@ class DigitReader:
         marks = self._read_marks(strength, scale)
         if known is None and _is_page(marks.reading):
             return marks.reading
-        found, of_lines = self._read_lines(image, file_scale, marks.lines, ink_scale, known)
+        found, of_lines = self._read_lines(image, file_scale, marks, ink_scale, known)
         if known:
             return of_lines
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
@@ -188,6 +194,8 @@ class DigitReader:
             if not components:
                 return _OfMarks([], Reading("", (), "nothing is written: no ink was found"), 0)
             small = max(strength.shape) <= _SMALL_SIDE
+            if not small:
+                components = without_edges(components, strength.shape)
             marks = join_marks(components, small, self._classify)
             lines = group_lines(marks)
             cut = len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks)
@@ -206,15 +214,17 @@ class DigitReader:
         self,
         image: BgrImage,
         file_scale: float,
-        marks: list[list[Mark]],
+        marks: _OfMarks,
         ink_scale: float,
         pattern: Pattern | None,
     ) -> tuple[list[FoundLine], Reading]:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
-        about_marks = _about_lines(grey, marks, ink_scale / grey_scale)
-        further = chain(varied(grey), windows(grey), about_marks)
-        found = self._finder.read(whole(grey), further, pattern)
+        about_marks = _about_lines(grey, marks.lines, ink_scale / grey_scale)
+        guesses = whole(grey), chain(varied(grey), windows(grey), about_marks)
+        sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
+        expected = marks.reading.number if sure else ""
+        found = self._finder.read(guesses, pattern, expected)
         if not found:
             return [], Reading("", (), "no number was found")
         scale = file_scale * grey_scale
@@ -248,8 +258,8 @@ class DigitReader:
         best, surest = 0, 0.0
         for turns in TURNS:
             marks = group_lines(turned_marks(found, turns, shape))
-            turned = np.ascontiguousarray(np.rot90(grey, turns))
-            lines = self._finder.read(whole(turned), _about_lines(turned, marks, scale))
+            turned = grey.turned(turns)
+            lines = self._finder.read([whole(turned), _about_lines(turned, marks, scale)])
             digits = sum(c.text.isdigit() for line in lines for c in line.characters)
             sure = digits * math.prod(line.candidates[0].probability for line in lines)
             if sure > surest and is_possible(digits, len(found)):
@@ -318,6 +328,14 @@ class DigitReader:
         return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
 
 
+def _moved(reading: Reading, x: int, y: int) -> Reading:
+    """Return a reading whose boxes lie so far to the right and below."""
+    if not (x or y):
+        return reading
+    digits = tuple(replace(d, box=(d.box[0] + x, d.box[1] + y, *d.box[2:])) for d in reading.digits)
+    return replace(reading, digits=digits)
+
+
 def _turned_back(
     reading: Reading, turns: int, shape: tuple[int, ...], file_scale: float
 ) -> Reading:
@@ -327,7 +345,7 @@ def _turned_back(
     return replace(reading, digits=tuple(digits))
 
 
-def _about_lines(grey: Grey, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
+def _about_lines(grey: Pyramid, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
     """Yield strips about each line of marks, whose boxes times ``scale`` are the grey picture's."""
     spent = 0
     for line in marks:

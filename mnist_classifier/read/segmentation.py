@@ -49,6 +49,8 @@ class Mark:
         return normalise(self.ink)
 
 
+_RULE_SHAPE, _TALLER = 4, 1.3  # times as long as thick, and as the tallest mark inside
+
 Classify = Callable[[list[Mark]], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
 """Takes n marks; returns how surely each is one digit, in [0, 1], and its label."""
 
@@ -183,11 +185,14 @@ def _level(values: FloatImage) -> float:
 def _without_rules(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Remove ruled lines: thin, straight, and from a border of the picture across most of it."""
     height, width = mask.shape
-    if min(height, width) <= 2 * _SMALL_SIDE:
+    if min(height, width) <= _SMALL_SIDE:
         return mask
+    small = min(height, width) <= 2 * _SMALL_SIDE
     cleaned = mask
     for along, across, horizontal in ((width, height, True), (height, width, False)):
-        length, thick = max(40, along // 4), max(6, across // 40)
+        length = max(40, along // 4)
+        # In a small picture a 1 may be as high as the picture, but not as thin as a rule.
+        thick = max(2, along // 40) if small else max(6, across // 40)
         shape = (1, length) if horizontal else (length, 1)
         widened = cv2.dilate(mask, np.ones((3, 1) if horizontal else (1, 3), np.uint8))
         runs = cv2.morphologyEx(widened, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
@@ -347,6 +352,32 @@ def touches_edge(mark: Mark, shape: tuple[int, ...]) -> bool:
     """Tell whether a mark reaches the edge of a picture of a shape ``(height, width)``."""
     x, y, width, height = mark.box
     return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
+
+
+def without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
+    """Return marks without rules and neighbours' ink that a picture's edge cuts off.
+
+    They touch the edge, and are long and thin or level with no mark that touches none. Where all
+    touch it, all stay: the picture is a close crop.
+
+    Args:
+        marks: All of a picture.
+        shape: Of the picture, ``(height, width)``.
+    """
+    inside = [mark for mark in marks if not touches_edge(mark, shape)]
+    if not inside or len(inside) == len(marks):
+        return marks
+    tops = np.array([mark.box[1] for mark in inside], float)
+    heights = np.array([mark.box[3] for mark in inside], float)
+    kept = []
+    for mark in marks:
+        _, y, w, h = mark.box
+        shared = np.minimum(tops + heights, y + h) - np.maximum(tops, y)
+        level = bool((shared > 0.5 * np.minimum(heights, h)).any())
+        long = max(w, h) > _RULE_SHAPE * min(w, h) and max(w, h) > _TALLER * heights.max()
+        if not touches_edge(mark, shape) or (level and not long):
+            kept.append(mark)
+    return kept
 
 
 def typical_height(marks: list[Mark], weights: npt.NDArray[np.float64] | float = 1.0) -> float:

@@ -31,6 +31,7 @@ _WINDOWS = (0.75, 0.5, 0.33, 0.22, 0.15)
 _STRIDE = 0.25  # of a window's height
 _MOST_WIDTH = 3000  # pixels of strips for one picture's windows, at 32 pixels high
 _LONGEST_STRIP = 2048
+_SMOOTH = 1.5  # pixels to one of the strip: more are averaged first
 _ABOUT = (1.25, 1.6)  # heights of strips about a line of marks, as shares of the marks'
 
 
@@ -56,7 +57,41 @@ class Strip:
         return float(there[0]), float(there[1])
 
 
-def to_grey(picture: BgrImage) -> tuple[Grey, float]:
+class Pyramid:
+    """A grey picture and its halves, quarters …, each made when a strip first needs it.
+
+    Attributes:
+        shape: Of the picture, ``(height, width)``.
+    """
+
+    def __init__(self, grey: Grey) -> None:
+        """Begin with the picture itself."""
+        self._levels = [grey]
+        self.shape = grey.shape
+
+    def level(self, scale: float) -> Grey:
+        """Return the smallest level that still has all pixels which so much shrinking leaves.
+
+        Args:
+            scale: Pixels of the picture to one of the strip.
+        """
+        wanted = int(np.log2(max(1.0, scale)))
+        while len(self._levels) <= wanted and min(self._levels[-1].shape) > 1:
+            height, width = self._levels[-1].shape
+            half = cv2.resize(
+                self._levels[-1],
+                ((width + 1) // 2, (height + 1) // 2),
+                interpolation=cv2.INTER_AREA,
+            )
+            self._levels.append(np.asarray(half, np.uint8))
+        return self._levels[min(wanted, len(self._levels) - 1)]
+
+    def turned(self, turns: int) -> Pyramid:
+        """Return the picture after quarter turns against the clock."""
+        return Pyramid(np.ascontiguousarray(np.rot90(self._levels[0], turns)))
+
+
+def to_grey(picture: BgrImage) -> tuple[Pyramid, float]:
     """Return the channel with the most contrast, and how many pixels lie along one of it.
 
     A pen's colour differs from paper in one channel more than in their mean.
@@ -74,7 +109,7 @@ def to_grey(picture: BgrImage) -> tuple[Grey, float]:
     for channel in cv2.split(picture):
         if (own := _contrast(channel)) > contrast:
             best, contrast = np.asarray(channel, np.uint8), own
-    return best, scale
+    return Pyramid(best), scale
 
 
 def _contrast(grey: npt.NDArray[Any]) -> float:
@@ -82,7 +117,7 @@ def _contrast(grey: npt.NDArray[Any]) -> float:
     return float(high - low)
 
 
-def whole(grey: Grey) -> Iterator[Strip]:
+def whole(grey: Pyramid) -> Iterator[Strip]:
     """Yield strips that hold the whole picture: a crop of one line."""
     height, width = grey.shape
     for share in _WHOLE:
@@ -90,7 +125,7 @@ def whole(grey: Grey) -> Iterator[Strip]:
             yield cut(grey, (width / 2, height / 2), width, share * height, 0.0)
 
 
-def varied(grey: Grey) -> Iterator[Strip]:
+def varied(grey: Pyramid) -> Iterator[Strip]:
     """Yield strips that hold the whole picture as if it were written otherwise.
 
     Larger and smaller, with less slant, narrower and wider: test-time augmentation.
@@ -108,7 +143,7 @@ def varied(grey: Grey) -> Iterator[Strip]:
             yield cut(grey, (width / 2, height / 2), width, share * height, 0.0, wide=wide)
 
 
-def windows(grey: Grey) -> Iterator[Strip]:
+def windows(grey: Pyramid) -> Iterator[Strip]:
     """Yield lower strips over the whole width of a picture, as far as few suffice."""
     height, width = grey.shape
     spent = 0.0
@@ -125,7 +160,7 @@ def windows(grey: Grey) -> Iterator[Strip]:
 
 
 def about(
-    grey: Grey, boxes: npt.NDArray[np.float64], heights: tuple[float, ...] = _ABOUT
+    grey: Pyramid, boxes: npt.NDArray[np.float64], heights: tuple[float, ...] = _ABOUT
 ) -> Iterator[Strip]:
     """Yield strips about a line of marks, level with it.
 
@@ -154,7 +189,7 @@ def about(
 
 
 def cut(
-    grey: Grey,
+    grey: Pyramid,
     centre: tuple[float, float],
     width: float,
     height: float,
@@ -181,21 +216,7 @@ def cut(
     turn = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[1 / wide, -shear], [0, 1]])
     middle = np.array([(columns - 1) / 2, (LINE_HEIGHT - 1) / 2])
     matrix = np.column_stack([turn, np.array(centre) - 0.5 - turn @ middle])
-    source, shrunk = grey, 1.0
-    if scale > 1.5:  # average pixels that a strip cannot hold
-        shrunk = scale
-        x0, y0, x1, y1 = _bounds(matrix, columns, grey.shape)
-        source = grey[y0:y1, x0:x1]
-        size = max(1, round((x1 - x0) / shrunk)), max(1, round((y1 - y0) / shrunk))
-        if source.size == 0:
-            source, size = grey, (grey.shape[1], grey.shape[0])
-        fx, fy = size[0] / max(1, source.shape[1]), size[1] / max(1, source.shape[0])
-        source = np.asarray(cv2.resize(source, size, interpolation=cv2.INTER_AREA), np.uint8)
-        there = matrix.copy()
-        there[:, 2] -= [x0, y0]
-        there = (there + [[0, 0, 0.5], [0, 0, 0.5]]) * [[fx], [fy]] - [[0, 0, 0.5], [0, 0, 0.5]]
-    else:
-        there = matrix
+    source, there = _shrunk(grey, matrix, columns, scale)
     image = cv2.warpAffine(
         source,
         there,
@@ -205,6 +226,31 @@ def cut(
     )
     plain = shear == 0 and wide == 1
     return Strip(np.asarray(image, np.uint8), matrix, scale, plain)
+
+
+def _shrunk(
+    grey: Pyramid, matrix: npt.NDArray[np.float64], columns: int, scale: float
+) -> tuple[Grey, npt.NDArray[np.float64]]:
+    """Return a part of a picture, averaged to a strip's pixels, and the strip's matrix for it."""
+    source = grey.level(scale)
+    there = _scaled(matrix, source.shape[1] / grey.shape[1], source.shape[0] / grey.shape[0])
+    if scale <= _SMOOTH:
+        return source, there
+    left = scale * source.shape[0] / grey.shape[0]
+    x0, y0, x1, y1 = _bounds(there, columns, source.shape)
+    part = source[y0:y1, x0:x1]
+    if part.size == 0:
+        return source, there
+    size = max(1, round((x1 - x0) / left)), max(1, round((y1 - y0) / left))
+    there = there - [[0, 0, x0], [0, 0, y0]]
+    there = _scaled(there, size[0] / (x1 - x0), size[1] / (y1 - y0))
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8), there
+
+
+def _scaled(matrix: npt.NDArray[np.float64], x: float, y: float) -> npt.NDArray[np.float64]:
+    """Return a matrix for a picture of other size; a pixel's middle lies at half a pixel."""
+    half = [[0, 0, 0.5], [0, 0, 0.5]]
+    return np.asarray((matrix + half) * [[x], [y]] - half)
 
 
 def _bounds(

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.read.strips import about, cut, to_grey, whole, windows
+from mnist_classifier.read.strips import Pyramid, about, cut, to_grey, whole, windows
 
 
 def picture(shape=(300, 500), spot=(320, 180), size=6):
     grey = np.full(shape, 220, np.uint8)
     cv2.circle(grey, spot, size, 20, -1)
-    return grey
+    return Pyramid(grey)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.2, -0.3])
@@ -37,7 +37,7 @@ def test_strips_about_marks_are_level_with_them():
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (28, 28), (60, 200), (1600, 1200)])
 def test_windows_are_bounded(shape):
-    grey = np.full(shape, 200, np.uint8)
+    grey = Pyramid(np.full(shape, 200, np.uint8))
     made = [*whole(grey), *windows(grey)]
     assert sum(strip.image.shape[1] for strip in made) <= 8000
     assert all(strip.image.shape[0] == 32 for strip in made)
@@ -48,4 +48,15 @@ def test_the_channel_with_the_most_contrast_is_taken():
     coloured[20:30, 10:70] = (250, 180, 90)  # a blue pen, BGR
     grey, scale = to_grey(coloured)
     assert scale == 1
-    assert int(grey.min()) == 90
+    assert int(grey.level(1).min()) == 90
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (301, 77), (640, 480)])
+@pytest.mark.parametrize("scale", [0.3, 1, 1.9, 2, 5, 1000])
+def test_a_level_has_all_pixels_that_are_needed_and_not_many_more(shape, scale):
+    grey = Pyramid(np.full(shape, 200, np.uint8))
+    level = grey.level(scale)
+    assert (level == 200).all()
+    for side, whole_side in zip(level.shape, shape, strict=True):
+        assert side >= min(whole_side, whole_side / max(1, scale))
+    assert level.size == 1 or min(level.shape) == 1 or level.shape[0] <= 2 * shape[0] / scale + 2
