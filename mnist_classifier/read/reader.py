@@ -221,7 +221,7 @@ class DigitReader:
         """Read whole lines, in strips over the picture and about the marks."""
         grey, grey_scale = to_grey(image)
         about_marks = _about_lines(grey, marks.lines, ink_scale / grey_scale)
-        guesses = whole(grey), chain(varied(grey), windows(grey), about_marks)
+        guesses = whole(grey), varied(grey), chain(windows(grey), about_marks)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
         expected = marks.reading.number if sure else ""
         found = self._finder.read(guesses, pattern, expected)
