@@ -11,13 +11,14 @@ PACKAGE = "mnist_classifier"
 
 # What each room may import of ours besides itself. A module's room is the longest name in this
 # table that it begins with.
-GROUND = {"errors", "normalisation", "idx", "version", "ctc"}
+GROUND = {"errors", "normalisation", "idx", "version", "ctc", "npz"}
 BELOW = {
     "errors": set(),
     "version": set(),
     "normalisation": set(),
     "ctc": set(),
-    "idx": {"errors"},
+    "npz": set(),
+    "idx": {"errors", "npz"},
     "read": {"errors", "normalisation", "ctc"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.errors import DataError
 from mnist_classifier.learn.data.dataset import VALIDATION_SHARE, Dataset, Splits, prepare
 from mnist_classifier.learn.data.sources import NAMES, load_dataset
 
@@ -23,13 +22,7 @@ def load_again(config: Mapping[str, Any], data_dir: Path | None = None) -> Datas
     """
     name, before = config.get("dataset"), config.get("data_dir")
     folder = data_dir or (Path(before) if before else None)
-    try:
-        return load_dataset(name if name in NAMES else None, folder)
-    except OSError as error:  # of a path that no file can have
-        raise DataError(
-            f"{folder} cannot be read ({error.strerror or error}); expected the folder that the "
-            "run learned from: name it with --data-dir"
-        ) from error
+    return load_dataset(name if name in NAMES else None, folder)
 
 
 def split_again(config: Mapping[str, Any], dataset: Dataset) -> Splits:
