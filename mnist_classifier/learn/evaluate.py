@@ -47,7 +47,7 @@ def evaluate_run(
     config = run.load_json("config.json", *_OF_CONFIG)
     own = _own_metrics(run)
     task = task_of(config["recipe"]["name"])
-    model = run.load_model()
+    model = run.load_model(task.name)
     with screen.loading("Loading the images") as tell:
         if name is None and data_dir is None:
             dataset = load_again(config, tell=tell)
