@@ -10,6 +10,13 @@ class MnistError(Exception):
 
     exit_code = 2
 
+    def __str__(self) -> str:
+        """Return the message; what a file or its name brings into it stays in the line, escaped."""
+        return "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode()
+            for character in super().__str__()
+        )
+
 
 class DataError(MnistError):
     """Images or labels are missing, damaged, or not what they should be."""

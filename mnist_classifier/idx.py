@@ -7,7 +7,6 @@ number of dimensions, each dimension as a big-endian 32-bit integer, then the va
 from __future__ import annotations
 
 import gzip
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import DataError
+from mnist_classifier.npz import read_npz
 
 _TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype("u1"),
@@ -47,12 +47,8 @@ def load_folder(path: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     Raises:
         DataError: Something is missing, damaged or not in this form.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist; expected a folder with MNIST's four IDX files")
-    if path.is_file():
-        return _load_npz(path)
-    if (path / "mnist.npz").is_file():
-        return _load_npz(path / "mnist.npz")
+    if npz := _npz(path):
+        return _load_npz(npz)
     train = _load_part(path, "training", ("train",))
     test = _load_part(path, "test", ("t10k", "test"))
     return train, test
@@ -60,9 +56,39 @@ def load_folder(path: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
 
 def load_test_split(path: Path) -> tuple[Array, Array]:
     """Load the test images and labels alone; see `load_folder`."""
-    if path.is_file() or (path / "mnist.npz").is_file():
+    if _npz(path):
         return load_folder(path)[1]
     return _load_part(path, "test", ("t10k", "test"))
+
+
+def has_files(path: Path) -> bool:
+    """Tell whether a path is a file, or a folder with something that is named like MNIST's files.
+
+    Raises:
+        DataError: It does not exist, or cannot be read.
+    """
+    return _npz(path) is not None or any("idx" in entry.name for entry in entries(path))
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what a folder holds, by name; nothing where it is a file.
+
+    Raises:
+        DataError: It does not exist, or cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except NotADirectoryError:
+        return []
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} does not exist; expected a folder with MNIST's four IDX files"
+        ) from error
+    except (OSError, ValueError) as error:  # such as of a name with a null character
+        raise DataError(
+            f"{folder} cannot be read ({getattr(error, 'strerror', None) or error}); expected a "
+            "folder of images: make it readable, or name another"
+        ) from error
 
 
 def read_idx(path: Path) -> Array:
@@ -71,6 +97,7 @@ def read_idx(path: Path) -> Array:
     Raises:
         DataError: The file is damaged, cut short, longer than its header says, or no IDX file.
     """
+    _check_ordinary(path)
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
@@ -116,7 +143,7 @@ def _find(folder: Path, what: str, words: tuple[str, ...], kind: str) -> Path:
     """Return the one file whose name says ``kind`` and one of ``words``; unpacked first."""
     found = [
         path
-        for path in sorted(folder.iterdir())
+        for path in entries(folder)
         if kind in path.name and "idx" in path.name and any(word in path.name for word in words)
     ]
     unpacked = [path for path in found if path.suffix != ".gz"]
@@ -136,21 +163,34 @@ def _find(folder: Path, what: str, words: tuple[str, ...], kind: str) -> Path:
     return chosen[0]
 
 
+def _npz(path: Path) -> Path | None:
+    """Return the ``mnist.npz`` that a path is or that a folder holds; None if there is none."""
+    held = [entry for entry in entries(path) if entry.name == "mnist.npz"]
+    if held or path.is_dir():
+        return held[0] if held else None
+    return path
+
+
 def _load_npz(path: Path) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    _check_ordinary(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+        arrays = read_npz(path, 2 * _LARGEST)
+        return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read as Keras's mnist.npz ({error}); expected the arrays x_train, "
             "y_train, x_test and y_test: get the file again"
         ) from error
+
+
+def _check_ordinary(path: Path) -> None:
+    """Make sure that opening a file does not wait for somebody to write to it.
+
+    Raises:
+        DataError: It is a folder, a pipe, a device, or a link that leads nowhere.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"{path} is no ordinary file; expected one of MNIST's files: put it there, or take "
+            "this away"
+        )

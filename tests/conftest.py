@@ -1,8 +1,10 @@
 """What tests share: no network, no cache of a person's, small images, MNIST where it is."""
 
+import contextlib
 import gzip
 import os
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 # Before Keras is imported: its cache is a new folder, and the network is a closed door, on
@@ -40,6 +42,17 @@ def sample():
     from mnist_classifier.learn.data.sources import load_sample
 
     return load_sample()
+
+
+@contextlib.contextmanager
+def asks_for_at_most(size):
+    """Check that what is done inside has no more memory at once than so many bytes."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] <= size
+    finally:
+        tracemalloc.stop()
 
 
 def idx_bytes(array, code=8):

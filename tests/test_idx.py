@@ -1,4 +1,6 @@
 import gzip
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_classifier.errors import DataError
-from mnist_classifier.idx import load_folder, read_idx
+from mnist_classifier.idx import load_folder, load_test_split, read_idx
 from mnist_classifier.learn.data.sources import keras_cache, load_dataset
 from tests.conftest import FILES, idx_bytes, small_arrays, write_idx_folder
 
@@ -102,6 +104,50 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"not a zip file")
     with pytest.raises(DataError, match="cannot be read as Keras's mnist.npz"):
         load_folder(tmp_path)
+
+
+def load_dataset_of(folder):
+    return load_dataset(data_dir=folder)
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def nowhere(path):
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
+@pytest.mark.parametrize("make", [pipe, device, nowhere, Path.mkdir])
+@pytest.mark.parametrize("name", [*FILES, f"{FILES[2]}.gz", "mnist.npz"])
+def test_what_is_no_ordinary_file_is_not_opened(small_dir, name, make):
+    (small_dir / name.removesuffix(".gz")).unlink(missing_ok=True)
+    make(small_dir / name)
+    for load in (load_folder, load_dataset_of, *([load_test_split] if "train" not in name else [])):
+        with pytest.raises(DataError, match=rf"{name} is no ordinary file; expected") as told:
+            load(small_dir)
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
+@pytest.mark.parametrize("make", [pipe, device])
+def test_a_path_that_is_no_folder_and_no_ordinary_file_is_refused(tmp_path, make):
+    make(tmp_path / "data")
+    for load in (load_folder, load_test_split, load_dataset_of):
+        with pytest.raises(DataError, match="data is no ordinary file"):
+            load(tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b"])
+def test_a_path_that_no_folder_can_have_is_refused(name):
+    for load in (load_folder, load_test_split, load_dataset_of):
+        with pytest.raises(DataError, match="cannot be read"):
+            load(Path(name))
 
 
 class Mark:

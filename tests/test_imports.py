@@ -11,14 +11,16 @@ PACKAGE = "mnist_classifier"
 
 # What each room may import of ours besides itself. A module's room is the longest name in this
 # table that it begins with.
-GROUND = {"errors", "normalisation", "idx", "version", "ctc"}
+GROUND = {"errors", "normalisation", "idx", "version", "ctc", "npz", "headers"}
 BELOW = {
     "errors": set(),
     "version": set(),
     "normalisation": set(),
     "ctc": set(),
-    "idx": {"errors"},
-    "read": {"errors", "normalisation", "ctc"},
+    "npz": set(),
+    "headers": {"errors"},
+    "idx": {"errors", "npz"},
+    "read": {"errors", "headers", "normalisation", "ctc"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},

@@ -47,11 +47,12 @@ def evaluate_run(
     config = run.load_json("config.json", *_OF_CONFIG)
     own = _own_metrics(run)
     task = task_of(config["recipe"]["name"])
-    model = run.load_model()
-    if name is None and data_dir is None:
-        dataset = load_again(config)
-    else:
-        dataset = load_dataset(name, data_dir)
+    model = run.load_model(task.name)
+    with screen.loading("Loading the images") as tell:
+        if name is None and data_dir is None:
+            dataset = load_again(config, tell=tell)
+        else:
+            dataset = load_dataset(name, data_dir, tell)
     if dataset.name == "sample" and config["dataset"] == "mnist":
         raise RunError(
             f"{path} learned from MNIST's training images, of which the sample is a part; "

@@ -75,10 +75,10 @@ class Screen:
             yield lambda what: status.update(f"Judging: {what} …")
 
     @contextlib.contextmanager
-    def loading(self, what: str) -> Iterator[None]:
-        """Show that something that takes seconds is under way."""
-        with self._steps.status(what):
-            yield
+    def loading(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Show that something that takes seconds is under way; yield what says how far it is."""
+        with self._steps.status(f"{what} …") as status:
+            yield lambda how_far: status.update(f"{what}: {how_far} …")
 
     @contextlib.contextmanager
     def training(self) -> Iterator[TrainingProgress]:

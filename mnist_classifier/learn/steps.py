@@ -81,7 +81,8 @@ def begin(settings: Settings, screen: Screen, show: bool = False) -> Iterator[Se
 
 def load(session: Session) -> Dataset:
     """Load the data set, and say which one it is and where it came from."""
-    dataset = sources.load_dataset(session.settings.dataset, session.settings.data_dir)
+    with session.screen.loading("Loading the images") as tell:
+        dataset = sources.load_dataset(session.settings.dataset, session.settings.data_dir, tell)
     session.screen.step(
         "Images",
         f"{dataset.name}, {len(dataset.train_labels):,} for training and "

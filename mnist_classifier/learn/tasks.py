@@ -46,10 +46,12 @@ class Task(ABC):
     """What a network learns to do.
 
     Attributes:
+        name: What the registry of recipes calls it.
         loss: What its loss is called.
         items: What it is scored on, in the plural.
     """
 
+    name: str
     loss: str
     items: str
 
@@ -94,6 +96,7 @@ class Task(ABC):
 class DigitsTask(Task):
     """An image of a digit in, ten probabilities out."""
 
+    name = "digits"
     loss = "binary cross-entropy"
     items = "images"
 
@@ -147,6 +150,7 @@ class DigitsTask(Task):
 class LinesTask(Task):
     """A line of a number in, its characters out; lines are composed of a data set's digits."""
 
+    name = "lines"
     loss = "connectionist temporal classification"
     items = "lines"
 
@@ -216,7 +220,7 @@ class LinesTask(Task):
         return Judged(numbers, page, None)
 
 
-_TASKS: dict[str, Task] = {"digits": DigitsTask(), "lines": LinesTask()}
+_TASKS: dict[str, Task] = {task.name: task for task in (DigitsTask(), LinesTask())}
 
 
 def task_of(recipe: str) -> Task:

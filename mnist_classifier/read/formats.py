@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError
+from mnist_classifier.headers import check_pixels
 from mnist_classifier.read import decoder
-from mnist_classifier.read.headers import check_pixels
 
 _SECONDS = 10  # of one core, for a page
 _MOST_MEMORY = 1 << 30  # bytes

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import PictureError
+from mnist_classifier.headers import HeaderError, check_pixels, picture_size
 from mnist_classifier.read.animation import further_frames, may_move
 from mnist_classifier.read.formats import PDF, count_pages, decode, format_of
-from mnist_classifier.read.headers import HeaderError, check_pixels, picture_size
 from mnist_classifier.read.work import HALF_SIZE_ABOVE
 
 if TYPE_CHECKING:

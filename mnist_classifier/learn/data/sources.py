@@ -19,8 +19,9 @@ from filelock import FileLock
 from sklearn.model_selection import train_test_split
 
 from mnist_classifier.errors import DataError
-from mnist_classifier.idx import load_folder
+from mnist_classifier.idx import has_files, load_folder
 from mnist_classifier.learn.data.dataset import MNIST_SHA256, SIDE, Dataset
+from mnist_classifier.learn.data.pictures import Tell, load_pictures
 
 NAMES = ("mnist", "fashion_mnist", "sample")
 
@@ -30,14 +31,17 @@ HOW_TO_GET_IMAGES = (
 )
 
 
-def load_dataset(name: str | None = None, data_dir: Path | None = None) -> Dataset:
+def load_dataset(
+    name: str | None = None, data_dir: Path | None = None, tell: Tell = lambda _: None
+) -> Dataset:
     """Load a data set from a folder, through Keras, or from the embedded sample.
 
     Args:
         name: One of ``NAMES``; ``None`` takes the first that can be had: what is in
             ``data_dir``, else MNIST through Keras, else the sample.
-        data_dir: A folder with four IDX files (packed or not) or a Keras ``mnist.npz``,
-            or the ``.npz`` itself.
+        data_dir: A folder with four IDX files (packed or not), a Keras ``mnist.npz`` or pictures
+            by class (see `load_pictures`); or the ``.npz`` itself.
+        tell: Is told how far it is, for a person who waits.
 
     Returns:
         The data set; its ``source`` says where it came from.
@@ -49,7 +53,7 @@ def load_dataset(name: str | None = None, data_dir: Path | None = None) -> Datas
     if name is not None and name not in NAMES:
         raise DataError(f"unknown data set {name!r}; expected one of {', '.join(NAMES)}")
     if data_dir is not None and name != "sample":
-        return _load_folder(data_dir, name)
+        return _load_folder(data_dir, name, tell)
     if name == "sample":
         return load_sample()
     if name is not None:
@@ -97,9 +101,13 @@ def load_sample(reason: str = "as asked") -> Dataset:
 # --- a folder -------------------------------------------------------------------------------
 
 
-def _load_folder(path: Path, name: str | None) -> Dataset:
+def _load_folder(path: Path, name: str | None, tell: Tell) -> Dataset:
     """Load a folder; MNIST's own files are recognised by hash, others are taken by name."""
-    dataset = Dataset.checked(name or "custom", str(path), *load_folder(path))
+    if has_files(path):
+        source, parts = str(path), load_folder(path)
+    else:
+        source, parts = f"{path}, pictures by class", load_pictures(path, tell)
+    dataset = Dataset.checked(name or "custom", source, *parts)
     is_mnist = dataset.sha256() == MNIST_SHA256
     if name == "mnist" and not is_mnist:
         raise DataError(

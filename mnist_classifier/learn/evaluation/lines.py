@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.ctc import column_probabilities, likeliest_path, text_probability
+from mnist_classifier.errors import ModelError
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.lines import Lines, encode
 from mnist_classifier.learn.data.paper import KINDS
@@ -49,7 +50,16 @@ def answer(model: keras.Model, lines: Lines) -> LineAnswers:
 
 
 def answers_of(logits: Floats, lines: Lines) -> LineAnswers:
-    """Return what a network read, by its logits, shape ``(n, columns, 1 + characters)``."""
+    """Return what a network read, by its logits, shape ``(n, columns, 1 + characters)``.
+
+    Raises:
+        ModelError: It was trained for other characters.
+    """
+    if logits.shape[-1] != 1 + len(ALPHABET):
+        raise ModelError(
+            f"the network knows {logits.shape[-1] - 1} characters; expected {ALPHABET}: train it "
+            "with  mnist train --recipe lines"
+        )
     texts = tuple("".join(ALPHABET[i - 1] for i in likeliest_path(columns)) for columns in logits)
     return LineAnswers(lines, logits, texts)
 

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import RunError
+from mnist_classifier.npz import read_npz
 
 FILE = "answers.npz"
+_KINDS = {"dataset": "U", "sha256": "U", "labels": "u", "probabilities": "f"}
+_LARGEST = 2**28  # bytes: answers to five million images
 
 
 @dataclass(frozen=True)
@@ -56,26 +59,23 @@ class Predictions:
         if not path.is_file():
             raise _damaged(path, "no ordinary file")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                answers = cls(
-                    str(archive["dataset"]),
-                    (str(archive["sha256"][0]), str(archive["sha256"][1])),
-                    archive["labels"],
-                    archive["probabilities"],
-                )
-        except Exception as error:  # NumPy and zipfile raise errors of any class on damaged bytes
-            raise _damaged(path, str(error) or type(error).__name__) from error
-        shape = (len(answers.labels), 10) if answers.labels.ndim == 1 else None
-        if not shape or not shape[0] or answers.probabilities.shape != shape:
-            raise _damaged(path, f"shapes {answers.labels.shape} and {answers.probabilities.shape}")
-        kinds = answers.labels.dtype.kind, answers.probabilities.dtype.kind
-        if kinds != ("u", "f"):
-            raise _damaged(path, f"{answers.labels.dtype} and {answers.probabilities.dtype}")
-        return answers
+            arrays = read_npz(path, _LARGEST)
+            text, hashes, labels, probabilities = (arrays[name] for name in _KINDS)
+        except (OSError, ValueError, KeyError) as error:
+            raise _damaged(path, str(error)) from error
+        expected = ((), (2,), (labels.size,), (labels.size, 10))
+        shapes = (text.shape, hashes.shape, labels.shape, probabilities.shape)
+        if shapes != expected or not labels.size:
+            raise _damaged(path, f"shapes {', '.join(map(str, shapes))}")
+        kinds = [array.dtype.kind for array in (text, hashes, labels, probabilities)]
+        if kinds != list(_KINDS.values()):
+            raise _damaged(path, f"{labels.dtype} and {probabilities.dtype}")
+        one, other = hashes.tolist()
+        return cls(text.item(), (one, other), labels, probabilities)
 
 
 def _damaged(path: Path, reason: str) -> RunError:
     return RunError(
-        f"{path} cannot be read ({' '.join(reason.split())}); expected a network's answers: "
+        f"{path} cannot be read ({reason}); expected a network's answers: "
         f"write them again with  mnist evaluate {path.parent}"
     )

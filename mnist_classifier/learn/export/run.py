@@ -43,7 +43,7 @@ def export_run(
     config, metrics = run.load_json("config.json", "seed"), run.load_json("metrics.json")
     entry = registry.RECIPES.get(config.get("recipe", {}).get("name", ""))
     task = entry.task if entry else "digits"
-    model = run.load_model()
+    model = run.load_model(task)
     network, knows_nondigits = (model, True) if task == "lines" else digits.logits_network(model)
     if form == "litert":
         path = output or folder / f"{task}.tflite"

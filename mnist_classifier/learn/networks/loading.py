@@ -29,11 +29,15 @@ MOST_UNPACKED = 10  # times the file's size; Keras itself does not compress
 MOST_VALUES = 1_000_000  # that a layer gives for an image; ours give 65,000 at most
 
 
-def load_network(path: Path) -> keras.Model:
+def load_network(path: Path, task: str = "digits") -> keras.Model:
     """Load a ``.keras`` file in Keras's safe mode.
 
+    Args:
+        path: The file.
+        task: What the network must read: ``"digits"`` or ``"lines"``.
+
     Raises:
-        RunError: The file is missing or damaged.
+        RunError: The file is missing or damaged, or its network reads something else.
     """
     if not path.is_file() or not zipfile.is_zipfile(path):
         raise RunError(
@@ -41,7 +45,7 @@ def load_network(path: Path) -> keras.Model:
             "finished run: name another run, or train again"
         )
     try:
-        _check_sizes(path)
+        _check_sizes(path, task)
         model = keras.models.load_model(path, custom_objects=_EARLIER_NAMES, safe_mode=True)
     except Exception as error:  # Keras raises errors of any class on a damaged file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -52,14 +56,15 @@ def load_network(path: Path) -> keras.Model:
     return model
 
 
-def _check_sizes(path: Path) -> None:
+def _check_sizes(path: Path, task: str) -> None:
     """Make sure that a network, its weights and what it computes, fits what its file holds.
 
     Keras would first make the weights, as large as they are said to be. Here it only counts them:
     in a stateless scope, whose variables are never initialised.
 
     Raises:
-        ValueError: The file is smaller than the network, or unpacks to far more than it is.
+        ValueError: The file is smaller than the network, or unpacks to far more than it is, or the
+            network is for another task.
     """
     size = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
@@ -77,8 +82,9 @@ def _check_sizes(path: Path) -> None:
         raise ValueError(f"a {type(model).__name__}, no network")
     if 4 * model.count_params() > unpacked:
         raise ValueError(f"{model.count_params():,} weights in {unpacked:,} bytes")
-    if not _reads_digits(model) and not _reads_lines(model):
-        raise ValueError(f"it maps {model.input_shape} to {model.output_shape}, not 784 to 10")
+    reads, expected = _TASKS[task]
+    if not reads(model):
+        raise ValueError(f"it maps {model.input_shape} to {model.output_shape}, not {expected}")
     for layer in _all_layers(model):
         values = math.prod(side or 1 for side in layer.output.shape)
         if values > MOST_VALUES:
@@ -95,6 +101,9 @@ def _reads_lines(model: keras.Model) -> bool:
     """Return whether a network maps lines of any width to columns."""
     columns = model.output_shape[1:]
     return model.input_shape[1:] == (LINE_HEIGHT, None, 1) and len(columns) == 2
+
+
+_TASKS = {"digits": (_reads_digits, "784 to 10"), "lines": (_reads_lines, "lines to columns")}
 
 
 def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

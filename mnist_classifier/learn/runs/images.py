@@ -6,30 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_classifier.errors import DataError
 from mnist_classifier.learn.data.dataset import VALIDATION_SHARE, Dataset, Splits, prepare
+from mnist_classifier.learn.data.pictures import Tell
 from mnist_classifier.learn.data.sources import NAMES, load_dataset
 
 
-def load_again(config: Mapping[str, Any], data_dir: Path | None = None) -> Dataset:
+def load_again(
+    config: Mapping[str, Any], data_dir: Path | None = None, tell: Tell = lambda _: None
+) -> Dataset:
     """Load the data set that a run learned from.
 
     Args:
         config: The run's ``config.json``.
         data_dir: Where it lies now; ``None`` for where the run had it from.
+        tell: Is told how far it is, for a person who waits.
 
     Raises:
         DataError: The images cannot be had.
     """
     name, before = config.get("dataset"), config.get("data_dir")
     folder = data_dir or (Path(before) if before else None)
-    try:
-        return load_dataset(name if name in NAMES else None, folder)
-    except OSError as error:  # of a path that no file can have
-        raise DataError(
-            f"{folder} cannot be read ({error.strerror or error}); expected the folder that the "
-            "run learned from: name it with --data-dir"
-        ) from error
+    return load_dataset(name if name in NAMES else None, folder, tell)
 
 
 def split_again(config: Mapping[str, Any], dataset: Dataset) -> Splits:

@@ -100,15 +100,18 @@ class Run:
         if self.is_finished():
             Checkpoints(self.path).clear()
 
-    def load_model(self) -> keras.Model:
+    def load_model(self, task: str = "digits") -> keras.Model:
         """Load ``model.keras`` as data: Keras's safe mode runs no code that a file carries.
 
+        Args:
+            task: What the network must read: ``"digits"`` or ``"lines"``.
+
         Raises:
-            RunError: The file is missing or damaged.
+            RunError: The file is missing or damaged, or its network reads something else.
         """
         from mnist_classifier.learn.networks.loading import load_network
 
-        return load_network(self.path / "model.keras")
+        return load_network(self.path / "model.keras", task)
 
     def load_history(self) -> History:
         """Load ``history.csv``.

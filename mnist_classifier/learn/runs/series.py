@@ -67,9 +67,9 @@ class Series:
     def results(self) -> list[Result]:
         """Return the results of all finished runs."""
         names = {path.name for path in self.path.glob("seed-*")}
-        begun = sorted(int(name[5:]) for name in names if name[5:].isdecimal())
+        begun = {int(name[5:]) for name in names if name[5:].isdecimal()}
         seeds = self.all_seeds()
-        return [self.result(seed) for seed in begun if seed in seeds and self.is_finished(seed)]
+        return [self.result(n) for n in sorted(begun) if n in seeds and self.is_finished(n)]
 
     def settings_of(self, seed: int) -> Settings:
         """Return the settings with which a seed's run begins, or goes on."""

@@ -36,7 +36,7 @@ class Settings:
     Attributes:
         dataset: ``"mnist"``, ``"fashion_mnist"``, ``"sample"``, or ``None`` for the first that
             can be had.
-        data_dir: A folder with IDX files or ``mnist.npz``, or ``None``.
+        data_dir: A folder with IDX files, ``mnist.npz`` or pictures by class, or ``None``.
         output: The run folder to make, or ``None`` for one named after recipe and time.
         epochs: The most epochs to train, 1 to 10,000; ``None`` leaves it to the recipe.
         batch_size: Images a training step, 1 to 100,000; ``None`` leaves it to the recipe.

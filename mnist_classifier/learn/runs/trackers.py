@@ -153,7 +153,7 @@ Tracker: TypeAlias = TensorBoard | MLflow
 
 @contextlib.contextmanager
 def opened(
-    settings: Settings, folder: Path, loading: Callable[[str], AbstractContextManager[None]]
+    settings: Settings, folder: Path, loading: Callable[[str], AbstractContextManager[object]]
 ) -> Iterator[list[Tracker]]:
     """Open the trackers that the settings ask for; an error leaves none of them open.
 
@@ -170,7 +170,7 @@ def opened(
         if settings.tensorboard:
             begun.append(TensorBoard(folder))
         if settings.mlflow:
-            with loading("Opening MLflow's store …"):
+            with loading("Opening MLflow's store"):
                 begun.append(MLflow(folder))
         yield begun
     except BaseException:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.errors import OutputError
+from mnist_classifier.errors import OutputError, RunError
+from mnist_classifier.npz import read_npz
 
 Arrays = list[npt.NDArray[np.generic]]
 
 FOLDER = "checkpoints"
 _KEPT = 2
+_LARGEST = 2**28  # bytes; our largest network's have a third of it
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -40,7 +41,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The last two checkpoints of a run; one that is damaged is passed over.
+    """The last two checkpoints of a run; one that is damaged or hostile is passed over.
 
     Each file is the SHA-256 of what follows and an ``.npz`` of arrays, without pickles. It is
     written aside, flushed to the disk and renamed: a reader finds a whole file or none.
@@ -105,12 +106,21 @@ class Checkpoints:
             ) from error
 
     def load(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole; None where there is none."""
-        for path in self._files():
-            found = _read(path)
-            if found:
+        """Return the newest checkpoint that is whole; None where none was saved.
+
+        Raises:
+            RunError: All are damaged.
+        """
+        files = self._files()[:_KEPT]
+        for place, path in enumerate(files):
+            if found := _read(path):
+                self.damaged += files[:place]
                 return found
-            self.damaged.append(path)
+        if files:
+            raise RunError(
+                f"{self._folder} holds no checkpoint that is whole; expected one that this program "
+                f"saved: remove {' and '.join(path.name for path in files)} to begin without"
+            )
         return None
 
     def clear(self) -> None:
@@ -125,19 +135,17 @@ class Checkpoints:
 def _read(path: Path) -> Checkpoint | None:
     """Return what a file holds, None if it is not what was written."""
     try:
-        content = path.read_bytes() if path.is_file() else b""
-    except OSError:
-        return None
-    digest, content = content[:_DIGEST], content[_DIGEST:]
-    if hashlib.sha256(content).digest() != digest:
-        return None
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            names = arrays.files
-            variables, kept = (
-                [arrays[f"{kind}{i}"] for i in range(sum(name.startswith(kind) for name in names))]
-                for kind in ("variable", "kept")
-            )
-            return Checkpoint(variables, kept, json.loads(str(arrays["state"])))
-    except (ValueError, KeyError, zipfile.BadZipFile):
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            return None
+        content = path.read_bytes()
+        digest, content = content[:_DIGEST], content[_DIGEST:]
+        if hashlib.sha256(content).digest() != digest:
+            return None
+        arrays = read_npz(io.BytesIO(content), len(content))
+        variables, kept = (
+            [arrays[f"{kind}{i}"] for i in range(sum(name.startswith(kind) for name in arrays))]
+            for kind in ("variable", "kept")
+        )
+        return Checkpoint(variables, kept, json.loads(str(arrays["state"])))
+    except (OSError, ValueError, KeyError, RecursionError):
         return None

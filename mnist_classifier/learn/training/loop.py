@@ -50,7 +50,7 @@ def fit(
 
     Raises:
         OutputError: A checkpoint cannot be written.
-        RunError: A checkpoint is another network's.
+        RunError: A checkpoint is another network's, or all are damaged.
     """
     allocator.keep_freed()
     loop = _Loop(model, plan, seed)
@@ -160,15 +160,24 @@ class _Loop:
         """Go back to where a checkpoint was made.
 
         Raises:
-            RunError: It is another network's.
+            RunError: It is another network's, or tells of what no training of this plan can.
         """
-        _assign(_variables(self._model), checkpoint.variables)
         state = checkpoint.state
+        if not _is_sound(state, self._plan.epochs):
+            raise RunError(
+                "the run's checkpoint tells of no training that its config.json asks for; expected "
+                "one that this program saved: train anew"
+            )
+        _check_fits(self._kept, checkpoint.kept)
+        variables = _variables(self._model)
+        _check_fits([keras.ops.convert_to_numpy(v) for v in variables], checkpoint.variables)
+        for variable, value in zip(variables, checkpoint.variables, strict=True):
+            variable.assign(value)
         self.seed, self.stopped = state["seed"], state["stopped"]
         self._seconds_before = float(state["seconds"])
-        self.history = {name: list(values) for name, values in state["history"].items()}
-        for name, value in state["stopping"].items():
-            setattr(self._stopping, name, value)
+        self.history = {name: list(state["history"][name]) for name in QUANTITIES}
+        for name in _STOPPING:
+            setattr(self._stopping, name, state["stopping"][name])
         self._kept = checkpoint.kept
         self._stopping.best_weights = self._kept if self._plan.patience is not None else None
 
@@ -230,11 +239,34 @@ def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _assign(variables: list[Any], values: Arrays) -> None:
-    if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
+def _check_fits(own: Arrays, values: Arrays) -> None:
+    """Make sure that arrays can take the place of a network's own.
+
+    Raises:
+        RunError: They are another network's.
+    """
+    if [(a.shape, a.dtype) for a in own] != [(a.shape, a.dtype) for a in values]:
         raise RunError(
             "the run's checkpoint is another network's; expected the one that its config.json "
             "names: train anew"
         )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+
+
+def _is_sound(state: Any, epochs: int) -> bool:
+    """Tell whether a checkpoint's state is one that `_Loop.checkpoint` gives."""
+    try:
+        stopping = state["stopping"]
+        curves = [state["history"][name] for name in QUANTITIES]
+        wholes = [state["seed"], *(stopping[name] for name in _STOPPING if name != "best")]
+        best = [] if stopping["best"] is None else [stopping["best"]]
+        numbers = [state["seconds"], *best, *(value for curve in curves for value in curve)]
+        return (
+            all(type(value) is int and 0 <= value < 2**32 for value in wholes)
+            and all(type(value) is float for value in numbers)
+            and type(state["stopped"]) is bool
+            and 0 < len(curves[0]) <= epochs
+            and {len(curve) for curve in curves} == {len(curves[0])}
+            and stopping["best_epoch"] < len(curves[0])
+        )
+    except (KeyError, TypeError):
+        return False

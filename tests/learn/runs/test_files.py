@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import os
+import pickle
 import shutil
 import zipfile
 from functools import partial
@@ -17,9 +18,14 @@ from mnist_classifier.errors import MnistError, RunError
 from mnist_classifier.learn.evaluate import evaluate_run
 from mnist_classifier.learn.evaluation import metrics, report
 from mnist_classifier.learn.evaluation.comparison import common_predictions
+from mnist_classifier.learn.export import digits, onnx_file
 from mnist_classifier.learn.export.run import export_run
+from mnist_classifier.learn.networks import loading
+from mnist_classifier.learn.networks.architectures import line_network
 from mnist_classifier.learn.runs.run import Run
 from mnist_classifier.learn.runs.settings import Settings
+from mnist_classifier.learn.training.checkpoints import Checkpoint, Checkpoints
+from mnist_images_classification import main
 from tests.learn.conftest import SILENT
 
 
@@ -110,6 +116,17 @@ def test_a_wrong_figure_is_named(run, name, value, told):
         evaluate(run)
 
 
+@pytest.mark.parametrize("verb", [evaluate, export_run])
+def test_a_network_that_is_not_its_recipes_is_refused(run, verb):
+    change(run / "config.json", "recipe.name", "lines")
+    with pytest.raises(RunError, match=r"\(None, 784\) to \(None, 10\), not lines to columns"):
+        verb(run)
+    change(run / "config.json", "recipe.name", "dnn")
+    line_network(15).save(run / "model.keras")
+    with pytest.raises(RunError, match=r"not 784 to 10"):
+        verb(run)
+
+
 @pytest.mark.parametrize("name", ["config.json", "metrics.json"])
 @pytest.mark.parametrize("levels", [30, 500, 10**5])
 def test_deep_nesting_is_refused(run, name, levels):
@@ -136,6 +153,8 @@ def test_a_damaged_history_is_refused(run, text):
         ("model.keras", evaluate),
         ("answers.npz", compare),
         ("config.json", resume),
+        ("config.json", export_run),
+        ("model.keras", export_run),
     ],
 )
 def test_what_is_no_ordinary_file_is_not_opened(run, name, verb):
@@ -143,6 +162,23 @@ def test_what_is_no_ordinary_file_is_not_opened(run, name, verb):
     os.mkfifo(run / name)
     with pytest.raises(MnistError, match=name):
         verb(run)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(None, "no checkpoint that is whole"), ({}, "tells of no training")]
+)
+def test_a_hostile_checkpoint_ends_resume_with_a_line(run, capsys, state, told):
+    (run / "metrics.json").unlink()
+    Checkpoints(run).save(1, Checkpoint([], [], state))
+    if state is None:
+        (run / "checkpoints" / "epoch-00001").write_bytes(pickle.dumps(os.getcwd))
+    before = sorted((path, path.stat().st_size) for path in run.rglob("*"))
+    with pytest.raises(SystemExit) as left:
+        main(["train", "--resume", str(run), "--quiet", "--no-show"])
+    out, err = capsys.readouterr()
+    assert (left.value.code, out, err.count("\n")) == (2, "", 1)
+    assert told in err
+    assert sorted((path, path.stat().st_size) for path in run.rglob("*")) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
@@ -245,27 +281,33 @@ def test_answers_that_are_none_are_refused(run, arrays):
 
 @pytest.fixture
 def judged(run, monkeypatch):
-    """A run whose answers are remembered, so that judging it again takes no time."""
+    """A run whose answers are remembered: to judge or to export it again takes no time."""
     known = {}
 
-    def remember(module, name):
+    def remember(module, name, copied=True):
         work = getattr(module, name)
 
         def once(*arguments):
             if name not in known:
                 known[name] = work(*arguments)
-            return copy.deepcopy(known[name])
+            return copy.deepcopy(known[name]) if copied else known[name]
 
         monkeypatch.setattr(module, name, once)
 
     remember(metrics, "evaluate")
     remember(report, "draw")
+    remember(loading, "load_network", copied=False)
+    remember(digits, "logits_network", copied=False)
+    remember(digits, "largest_difference")
+    remember(onnx_file, "to_onnx")
     evaluate(run)
+    export_run(run)
     return run
 
 
 VALUES = st.sampled_from(
-    [..., None, True, 0, -1, 0.5, 1e308, 10**30, float("nan"), "", "a", [], [[]], {}, {"a": []}]
+    [..., None, True, 0, -1, 0.5, 1e308, 10**30, float("nan"), "", "a", "lines", "ensemble"]
+    + [[], [[]], {}, {"a": []}]
 )
 
 
@@ -285,7 +327,7 @@ def test_whatever_a_json_file_says_only_an_explained_error_comes(judged, tmp_pat
     names = [*values, *(f"recipe.{part}" for part in values.get("recipe", ()))]
     names += [f"{key}.0" for key, value in values.items() if isinstance(value, dict)]
     change(run / name, data.draw(st.sampled_from(names)), data.draw(VALUES))
-    for verb in (resume, evaluate):
+    for verb in (resume, evaluate, export_run):
         with contextlib.suppress(MnistError):
             verb(run)
 

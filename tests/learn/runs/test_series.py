@@ -1,13 +1,19 @@
+import contextlib
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import keras
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from mnist_classifier.errors import OutputError, RunError, SettingsError
+from mnist_classifier.errors import MnistError, OutputError, RunError, SettingsError
 from mnist_classifier.learn.data.sources import load_dataset
 from mnist_classifier.learn.runs.series import opened, saved, summary
 from mnist_classifier.learn.runs.settings import LARGEST_SEED, Settings
+from mnist_images_classification import main
 
 
 @pytest.fixture
@@ -168,3 +174,124 @@ def test_where_nothing_was_learned_nothing_stays_after_an_error(dataset, tmp_pat
 def test_senseless_numbers_of_seeds_are_refused(dataset, seed, seeds):
     with pytest.raises(SettingsError, match="give another --seeds"):
         opened(Settings(seed=seed), seeds, dataset).__enter__()
+
+
+@pytest.fixture
+def two(dataset, tmp_path):
+    """A series of two finished seeds."""
+    with opened(Settings(output=tmp_path / "series"), 2, dataset) as series:
+        finish(series, 0, 0.9)
+        finish(series, 1, 0.8)
+        series.save()
+    return series.path
+
+
+def resume(path, dataset):
+    found = saved(path)
+    with opened(found.settings, found.seeds, dataset) as series:
+        for seed in range(3):
+            series.is_finished(seed)
+            series.settings_of(seed)
+        series.save()
+
+
+def compare(path):
+    """Compare a series with itself on the command line, which says what is wrong in a line."""
+    with pytest.raises(SystemExit) as left:
+        main(["compare", str(path), str(path)])
+    return left.value.code
+
+
+NAMES = [
+    *("dataset", "data_dir", "output", "epochs", "batch_size", "seed", "recipe", "tensorboard"),
+    *("mlflow", "deterministic", "source", "sha256", "versions", "seeds", "runs", "summary"),
+    *("recipe.name", "recipe.epochs", "recipe.patience", "versions.keras", "sha256.2"),
+]
+FIGURES = ["seed", "test_accuracy", "test_loss", "epochs", "fit_seconds", "interrupted"]
+VALUES = st.sampled_from(
+    [
+        ...,
+        None,
+        True,
+        0,
+        1,
+        -1,
+        0.5,
+        1e308,
+        2**32,
+        10**30,
+        float("nan"),
+        "",
+        "a\nb",
+        "\x1b[2J",
+        "dnn",
+    ]
+    + ["\ud800", [], [[]], ["a"] * 4, {}, {"a": []}]
+)
+
+
+def changed(values, name, value):
+    """Give the value of a dotted name another value; take it away where that is ``...``."""
+    inner, (*way, last) = values, name.split(".")
+    for part in way:
+        inner = inner[part]
+    if isinstance(inner, list):
+        inner[int(last)] = None if value is ... else value
+    elif value is ...:
+        inner.pop(last, None)
+    else:
+        inner[last] = value
+    return values
+
+
+@given(data=st.data())
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+def test_whatever_a_series_says_only_a_line_comes(two, dataset, tmp_path, capsys, data):
+    path = tmp_path / "changed"
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(two, path)
+    file, names = data.draw(
+        st.sampled_from([("series.json", NAMES), ("seed-1/metrics.json", FIGURES)])
+    )
+    values = json.loads((path / file).read_text())
+    values = changed(values, data.draw(st.sampled_from(names)), data.draw(VALUES))
+    (path / file).write_text(json.dumps(values))
+    with contextlib.suppress(MnistError):
+        resume(path, dataset)
+    code = compare(path)
+    err = capsys.readouterr().err
+    assert (code, err.count("\n")) in ((0, 0), (2, 1)), err
+    assert err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 10**5, b'{"a": ' * 10**5])
+def test_a_series_that_is_no_json_object_is_refused(two, dataset, content):
+    (two / "series.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"series\.json"):
+        resume(two, dataset)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
+@pytest.mark.parametrize("name", ["series.json", "seed-1/metrics.json"])
+def test_a_pipe_in_a_series_is_not_opened(two, dataset, name):
+    (two / name).unlink()
+    os.mkfifo(two / name)
+    assert compare(two) == 2
+    with pytest.raises(RunError, match=name):
+        resume(two, dataset)
+
+
+def test_a_series_of_all_seeds_takes_no_longer(two):
+    config = json.loads((two / "series.json").read_text())
+    (two / "series.json").write_text(json.dumps({**config, "seeds": LARGEST_SEED + 1}))
+    assert [row["seed"] for row in saved(two).results()] == [0, 1]
+
+
+def test_a_seed_counts_once_however_folders_are_named(two):
+    shutil.copytree(two / "seed-1", two / "seed-01")
+    assert [row["seed"] for row in saved(two).results()] == [0, 1]

@@ -1,10 +1,16 @@
 """Checkpoints come back whole or not at all."""
 
+import hashlib
+import io
+import os
+import zipfile
+
 import numpy as np
 import pytest
 
-from mnist_classifier.errors import OutputError
+from mnist_classifier.errors import OutputError, RunError
 from mnist_classifier.learn.training.checkpoints import FOLDER, Checkpoint, Checkpoints
+from tests.conftest import asks_for_at_most
 
 
 def checkpoint(value):
@@ -58,7 +64,71 @@ def test_every_flipped_byte_is_found_out(tmp_path):
     content = newest.read_bytes()
     for i in range(0, len(content), 7):
         newest.write_bytes(content[:i] + bytes([content[i] ^ 4]) + content[i + 1 :])
-        assert Checkpoints(tmp_path).load() is None
+        with pytest.raises(RunError):
+            Checkpoints(tmp_path).load()
+
+
+def archive(**members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    return file.getvalue()
+
+
+def npy(shape, content=b"", dtype="<f4"):
+    file = io.BytesIO()
+    header = {"shape": shape, "fortran_order": False, "descr": dtype}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + content
+
+
+def state(text="{}"):
+    file = io.BytesIO()
+    np.save(file, np.array(text))
+    return file.getvalue()
+
+
+HOSTILE = {
+    "no archive": b"hello",
+    "no state": archive(**{"variable0.npy": npy((1,), bytes(4))}),
+    "huge": archive(**{"variable0.npy": npy((2**31,)), "state.npy": state()}),
+    "negative": archive(**{"variable0.npy": npy((-1, -1), bytes(4)), "state.npy": state()}),
+    "packed zeros": archive(**{"variable0.npy": npy((10**7,), bytes(4 * 10**7))}),
+    "elsewhere": archive(**{"../../outside": b"x", "/outside": b"x", "state.npy": state()}),
+    "objects": archive(**{"variable0.npy": npy((1,), bytes(8), "|O"), "state.npy": state()}),
+    "no JSON": archive(**{"state.npy": state("{")}),
+    "deep JSON": archive(**{"state.npy": state("[" * 10**5)}),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_one_is_told_in_a_line_and_asks_for_little(tmp_path, content):
+    run = tmp_path / "a" / "b" / "run"
+    (run / FOLDER).mkdir(parents=True)
+    (run / FOLDER / "epoch-00001").write_bytes(hashlib.sha256(content).digest() + content)
+    with asks_for_at_most(10**7), pytest.raises(RunError, match="remove epoch-00001") as told:
+        Checkpoints(run).load()
+    assert "\n" not in str(told.value)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["epoch-00001"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "sparse"])
+def test_what_is_no_ordinary_file_is_not_opened(tmp_path, kind):
+    path = tmp_path / FOLDER / "epoch-00009"
+    saved(tmp_path)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**40)
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.load().state["epoch"] == 3
+    assert checkpoints.damaged == [path]
 
 
 def test_one_half_written_is_never_read(tmp_path):

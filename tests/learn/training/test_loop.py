@@ -1,5 +1,6 @@
 """Training by epochs; one that is cut short goes on as if it had not been, bit for bit."""
 
+import copy
 import gc
 import weakref
 from dataclasses import replace
@@ -14,6 +15,7 @@ from mnist_classifier.learn.data.dataset import Split, Splits
 from mnist_classifier.learn.recipes.reader import READER
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_classifier.learn.training.batches import in_batches
+from mnist_classifier.learn.training.checkpoints import Checkpoints
 from mnist_classifier.learn.training.loop import judge
 from tests.learn.conftest import Told, same_weights
 
@@ -81,6 +83,55 @@ def test_another_networks_checkpoint_is_refused(trained, cut_off, tmp_path):
     cut_off(_SHORT, tmp_path, 1)
     with pytest.raises(RunError, match="another network"):
         trained(RECIPES["reader"], folder=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(trained, tmp_path_factory):
+    """The checkpoint of a training after its first epoch."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.raises(SystemExit):
+        trained(_SHORT, callbacks=[Told(0, SystemExit)], folder=folder)
+    return Checkpoints(folder).load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", "a"),
+        ("seed", -1),
+        ("seconds", None),
+        ("stopped", 1),
+        ("history", []),
+        ("history", {}),
+        ("history.loss", [0.1] * 7),
+        ("history.loss", ["a"]),
+        ("history.val_loss", []),
+        ("history.accuracy", 0.5),
+        ("stopping", {}),
+        ("stopping.best_epoch", 1),
+        ("stopping.best", "low"),
+        ("stopping.wait", 0.5),
+    ],
+)
+def test_a_state_that_no_training_leaves_is_refused(trained, checkpoint, tmp_path, name, value):
+    state = inner = copy.deepcopy(checkpoint.state)
+    *way, last = name.split(".")
+    for part in way:
+        inner = inner[part]
+    assert last in inner
+    inner[last] = value
+    Checkpoints(tmp_path).save(1, replace(checkpoint, state=state))
+    with pytest.raises(RunError, match="tells of no training"):
+        trained(_SHORT, folder=tmp_path)
+
+
+@pytest.mark.parametrize("part", ["variables", "kept"])
+@pytest.mark.parametrize("change", [lambda a: a.astype("U9"), lambda a: a[:1], lambda a: a.T])
+def test_arrays_that_do_not_fit_are_refused(trained, checkpoint, tmp_path, part, change):
+    first, *others = getattr(checkpoint, part)
+    Checkpoints(tmp_path).save(1, replace(checkpoint, **{part: [change(first), *others]}))
+    with pytest.raises(RunError, match="another network"):
+        trained(_SHORT, folder=tmp_path)
 
 
 def test_validation_is_judged_as_keras_would(splits, compiled):

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_classifier.errors import PictureError
-from mnist_classifier.read.headers import HeaderError, picture_size
+from mnist_classifier.headers import HeaderError, picture_size
 from mnist_classifier.read.picture import load_picture
-
-from .drawing import write
+from tests.read.drawing import write
 
 PICTURE = write("7", scale=0.25)
 HEIGHT, WIDTH = PICTURE.shape[:2]
