@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,14 @@ from mnist_classifier.cli import options
 
 if TYPE_CHECKING:
     from mnist_classifier.web.settings import ServiceSettings
+
+
+class AccessLog(str, Enum):
+    """How requests are logged."""
+
+    TEXT = "text"
+    JSON = "json"
+    NONE = "none"
 
 
 def serve(
@@ -53,6 +62,10 @@ def serve(
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="Origin whose pages may call the service; repeatable."),
     ] = None,
+    access_log: Annotated[
+        AccessLog,
+        typer.Option(help="Log requests and faults on standard error; with none, faults alone."),
+    ] = AccessLog.NONE,
 ) -> None:
     """Serve a page to draw digits on, and read digits over HTTP.
 
@@ -78,6 +91,7 @@ def serve(
         timeout=timeout,
         threads=max(1, (os.cpu_count() or 1) // workers),
         cors_origins=tuple(cors_origin or ()),
+        access_log=access_log.value,
     )
     _listen(settings, host, port, workers)
 

@@ -11,7 +11,8 @@ from starlette.staticfiles import StaticFiles
 
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.version import __version__
-from mnist_classifier.web import openapi, problems
+from mnist_classifier.web import openapi, problems, request_ids
+from mnist_classifier.web.access import Access
 from mnist_classifier.web.api import PAGES, routes
 from mnist_classifier.web.batching import Batcher
 from mnist_classifier.web.edge import Edge
@@ -58,14 +59,15 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)
-    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
-    app.add_middleware(Edge, load=load, metrics=metrics, paths=paths)
-    if settings.cors_origins:  # outermost: a page elsewhere can read refusals, too
+    app.add_middleware(Edge, load=load)
+    if settings.cors_origins:  # outside of Edge: a page elsewhere can read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type"],
-            expose_headers=["Retry-After"],
+            allow_headers=["Content-Type", request_ids.HEADER],
+            expose_headers=["Retry-After", request_ids.HEADER],
         )
+    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
+    app.add_middleware(Access, metrics=metrics, paths=paths)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from typing import Any
 from uvicorn import Config, Server
 
 from mnist_classifier.errors import SettingsError
+from mnist_classifier.web import log
 from mnist_classifier.web.settings import ServiceSettings
 from mnist_classifier.web.workers import Supervisor, end_with_supervisor
 
@@ -76,7 +76,7 @@ def configuration(settings: ServiceSettings, workers: int) -> Config:
         workers=workers,
         proxy_headers=False,
         server_header=False,
-        log_level="error",
+        log_config=log.configuration(settings.access_log),
         access_log=False,
         timeout_worker_healthcheck=30,  # a worker on a busy machine takes a while to start
         timeout_graceful_shutdown=max(1, round(3 * settings.timeout)),
@@ -87,6 +87,4 @@ def _application(settings: ServiceSettings) -> Any:
     from mnist_classifier.web.app import create_app
 
     end_with_supervisor()
-    # A bad request is answered and counted, but not logged.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return create_app(settings)

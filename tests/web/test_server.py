@@ -88,8 +88,9 @@ def test_slow_clients_are_let_go(serve):
     ]
     for each in drips:
         each.start()
-    status, _, problem = answer_on(slow_body)
+    status, headers, problem = answer_on(slow_body)
     assert status == problem["status"] == 408
+    assert headers["x-request-id"] == problem["request_id"]
     for connection in (silent, slow_headers, after):
         with contextlib.suppress(ConnectionResetError):
             assert connection.recv(1) == b""
@@ -182,7 +183,9 @@ def test_headers_without_end_are_refused(serve):
         connection.sendall(HEAD[:-2])
         for _ in range(20):
             connection.sendall(b"X-More: " + 5000 * b"x" + b"\r\n")
-        assert answer_on(connection)[0] == 431
+        status, headers, problem = answer_on(connection)
+        assert status == problem["status"] == 431
+        assert headers["x-request-id"] == problem["request_id"]
     assert service.client.get("/healthz").status_code == 200
 
 
