@@ -14,8 +14,8 @@ from mnist_classifier.version import __version__
 from mnist_classifier.web import openapi, problems, request_ids
 from mnist_classifier.web.access import Access
 from mnist_classifier.web.api import PAGES, routes
-from mnist_classifier.web.batching import Batcher
 from mnist_classifier.web.edge import Edge
+from mnist_classifier.web.lanes import Lanes
 from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.settings import ServiceSettings
@@ -38,14 +38,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         max_pixels=settings.max_pixels,
         threads=settings.threads,
     )
-    batcher = Batcher(reader, settings.threads)
-    load = Load(batcher.threads, settings.max_in_flight, settings.timeout)
+    lanes = Lanes(settings.threads)
+    load = Load(lanes, settings.max_in_flight, settings.timeout)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        batcher.close()
+        lanes.close()
 
     app = openapi.DescribedApp(
         title="MNIST classifier",
@@ -55,7 +55,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    router = routes(settings, batcher, load, metrics)
+    router = routes(settings, reader, lanes, load, metrics)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)

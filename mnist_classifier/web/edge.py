@@ -71,8 +71,5 @@ class Edge:
         if refused := self._load.refusal():
             await problems.answer(scope, refused)(scope, receive, send)
             return
-        self._load.in_flight += 1
-        try:
+        with self._load.one_more():
             await self._app(scope, receive, send)
-        finally:
-            self._load.in_flight -= 1
