@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 _ACCESS = logging.getLogger(f"{__package__}.access")
@@ -34,7 +37,7 @@ def configuration(access_log: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": _JsonLines if access_log == "json" else _TextLines}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {"stderr": {"()": _StandardError, "formatter": "line"}},
         "loggers": {
             **dict.fromkeys(("asyncio", "uvicorn", __package__), ours),
             _ACCESS.name: {"level": "CRITICAL" if access_log == "none" else "INFO"},
@@ -42,6 +45,13 @@ def configuration(access_log: str) -> dict[str, Any]:
             "python_multipart": {"level": "ERROR"},
         },
     }
+
+
+def keep_for_python() -> None:
+    """Drop what C libraries write to standard error: libpng's words could tear a line."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
 
 
 def request(**fields: object) -> None:
@@ -52,6 +62,16 @@ def request(**fields: object) -> None:
 def fault(**fields: object) -> None:
     """Write that the exception which is being handled is a fault of the service."""
     _FAULTS.exception("fault", extra={"fields": fields})
+
+
+class _StandardError(logging.Handler):
+    """Writes each record in one piece to what is standard error at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
 
 
 class _JsonLines(logging.Formatter):

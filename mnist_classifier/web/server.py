@@ -15,7 +15,7 @@ from uvicorn import Config, Server
 from mnist_classifier.errors import SettingsError
 from mnist_classifier.web import log
 from mnist_classifier.web.settings import ServiceSettings
-from mnist_classifier.web.workers import Supervisor, end_with_supervisor
+from mnist_classifier.web.workers import Supervisor, begin
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -60,6 +60,7 @@ def serve(settings: ServiceSettings, listener: socket.socket, workers: int) -> N
         if workers > 1:
             Supervisor(config, sockets=[listener]).run()
         else:
+            log.keep_for_python()
             Server(config).run(sockets=[listener])
 
 
@@ -86,5 +87,5 @@ def configuration(settings: ServiceSettings, workers: int) -> Config:
 def _application(settings: ServiceSettings) -> Any:
     from mnist_classifier.web.app import create_app
 
-    end_with_supervisor()
+    begin()
     return create_app(settings)

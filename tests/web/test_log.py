@@ -112,6 +112,17 @@ def test_several_workers_write_whole_lines(serve):
     assert {line["path"] for line in lines} == {path[:200]}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_libraries_write_nothing_between_the_lines(serve, workers):
+    service = serve("--workers", workers)
+    damaged = bytearray(PICTURE)
+    damaged[-20] ^= 1  # libpng says so on standard error
+    headers = {"Content-Type": "image/png"}
+    answer = service.client.post("/v1/read", content=bytes(damaged), headers=headers)
+    assert answer.status_code == 422
+    assert service.stop() == (0, "")
+
+
 def fail(depth=60):
     if depth:
         fail(depth - 1)
