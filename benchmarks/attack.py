@@ -20,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Annotated, Any
@@ -155,10 +156,9 @@ def attack(url: str, pictures: dict[str, list[bytes]], stop: Event, results: Any
             each.close()
 
     tasks: list[Callable[[], None]] = [headers_without_end, slow_bodies]
-    for i in range(4):
-        tasks.append(lambda i=i: posting(f"wild {i}", of("wild")))  # type: ignore[misc]
-    tasks += [lambda: posting("damaged", of("damaged")), lambda: posting("forms", form)]
-    tasks.append(lambda: posting("gigapixel", of("gigapixel")))
+    tasks += [partial(posting, f"wild {i}", of("wild")) for i in range(4)]
+    tasks += [partial(posting, name, of(name)) for name in ("damaged", "gigapixel")]
+    tasks.append(partial(posting, "forms", form))
     threads = [threading.Thread(target=task) for task in tasks]
     for thread in threads:
         thread.start()
@@ -198,11 +198,11 @@ def main(
     with served() as (url, process, _):
         ask(url, picture, 2, process, Counter())  # warm
         calm = ask(url, picture, max(10, 60 * minutes / 5), process, answers)
-        hostile = spawn.Process(target=attack, args=(url, pictures, stop, results))
+        hostile = spawn.Process(target=attack, args=(url, pictures, stop, results), daemon=True)
         hostile.start()
         attacked = ask(url, picture, 60 * minutes, process, answers)
         stop.set()
-        answers += results.get()
+        answers += results.get(timeout=300)
         hostile.join()
     slow = [float(np.quantile(rows[:, 1], 0.99)) for rows in (calm, attacked)]
     ratio = slow[1] / slow[0]
