@@ -34,7 +34,8 @@ data_dir = click.option(
     envvar="MNIST_DATA_DIR",
     show_envvar=True,
     metavar="FOLDER",
-    help="Folder with the images: four IDX files, or Keras's mnist.npz.",
+    help="Folder with the images: four IDX files, Keras's mnist.npz, or pictures in folders 0 to 9 "
+    "(or these in train and test).",
 )
 model = click.option(
     "--model",

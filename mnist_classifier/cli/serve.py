@@ -79,6 +79,12 @@ if TYPE_CHECKING:
     metavar="ORIGIN",
     help="Origin whose pages may call the service; repeatable.",
 )
+@click.option(
+    "--access-log",
+    type=click.Choice(["text", "json", "none"]),
+    default="none",
+    help="Log requests and faults on standard error; with none, faults alone.",
+)
 def serve(host: str, port: int, workers: int, **limits: Any) -> None:
     """Serve a page to draw digits on, and read digits over HTTP.
 

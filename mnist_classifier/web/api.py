@@ -20,10 +20,12 @@ from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.web import bodies, openapi
 from mnist_classifier.web.batching import Batcher, Images
 from mnist_classifier.web.gallery import gallery
+from mnist_classifier.web.lanes import Lanes
 from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.problems import ProblemError
 from mnist_classifier.web.settings import ServiceSettings
+from mnist_classifier.web.threads import Threads
 from mnist_classifier.web.waiting import while_client_waits
 
 PAGES = Path(__file__).with_name("static")
@@ -31,10 +33,12 @@ PAGES = Path(__file__).with_name("static")
 Result = TypeVar("Result")
 
 
-def routes(settings: ServiceSettings, batcher: Batcher, load: Load, metrics: Metrics) -> APIRouter:
+def routes(
+    settings: ServiceSettings, reader: DigitReader, lanes: Lanes, load: Load, metrics: Metrics
+) -> APIRouter:
     """Return the routes of a service."""
     router = APIRouter()
-    _add_reading(router, settings, batcher, load)
+    _add_reading(router, settings, reader, lanes, load)
     _add_monitoring(router, load, metrics)
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         router.add_api_route(path, _page(PAGES / file), include_in_schema=False)
@@ -42,18 +46,25 @@ def routes(settings: ServiceSettings, batcher: Batcher, load: Load, metrics: Met
 
 
 def _add_reading(
-    router: APIRouter, settings: ServiceSettings, batcher: Batcher, load: Load
+    router: APIRouter, settings: ServiceSettings, reader: DigitReader, lanes: Lanes, load: Load
 ) -> None:
-    card = batcher.reader.model.card
+    batcher = Batcher(reader, lanes.small)
 
-    async def in_time(request: Request, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        if late := load.long_wait():
+    async def in_time(
+        request: Request, lane: Threads, work: Callable[[], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        if late := load.long_wait(lane):
             raise late
         try:
             return await while_client_waits(request, work(), settings.timeout)
         except TimeoutError as error:
             detail = f"no answer within {settings.timeout:g} seconds; come again, or send less"
-            raise ProblemError(503, detail, load.retry_after) from error
+            raise ProblemError(503, detail, load.retry_after(lane)) from error
+
+    async def in_thread(
+        request: Request, work: Callable[[], Result], lane: Threads = lanes.small
+    ) -> Result:
+        return await in_time(request, lane, lambda: lane.run(work))
 
     @router.post("/v1/read", **openapi.READ)
     async def read(
@@ -71,8 +82,8 @@ def _add_reading(
             known = Pattern.parse(pattern) if pattern is not None else None
         except SettingsError as error:
             raise ProblemError(422, str(error)) from error
-        picture, name = await bodies.read_picture(request, settings)
-        reading = await in_time(request, lambda: batcher.read(picture, known))
+        picture, name = await bodies.read_picture(request, settings, load)
+        reading = await in_thread(request, partial(reader.read, picture, known), lanes.of(picture))
         answer = {"picture": name, **reading.to_dict(), "error": None}
         if images:
             for fields, digit in zip(answer["digits"], reading.digits, strict=True):
@@ -84,8 +95,8 @@ def _add_reading(
         request: Request,
         probabilities: Annotated[bool, Query(description="Add all ten of each image.")] = False,
     ) -> Response:
-        images = await bodies.read_images(request, settings)
-        judged = await in_time(request, lambda: batcher.read_images(images))
+        images = await bodies.read_images(request, settings, load)
+        judged = await in_time(request, lanes.small, lambda: batcher.read_images(images))
         answer = {
             "labels": judged.labels.tolist(),
             "confidences": _rounded(judged.confidences),
@@ -97,16 +108,15 @@ def _add_reading(
 
     @router.post("/v1/explain", **openapi.EXPLAIN)
     async def explain_image(request: Request) -> Response:
-        images = await bodies.read_images(request, settings)
+        images = await bodies.read_images(request, settings, load)
         if len(images) != 1:
             raise ProblemError(422, f"got {len(images)} images; expected one, of 784 bytes")
-        work = partial(_explained, batcher.reader, images)
-        return _json(await in_time(request, lambda: batcher.threads.run(work)))
+        return _json(await in_thread(request, partial(_explained, reader, images)))
 
     @router.get("/v1/gallery", **openapi.GALLERY)
     async def show_gallery(request: Request) -> Response:
-        work = partial(gallery, card, settings.data_dir)
-        return _json(await in_time(request, lambda: batcher.threads.run(work)))
+        work = partial(gallery, reader.model.card, settings.data_dir)
+        return _json(await in_thread(request, work))
 
 
 def _add_monitoring(router: APIRouter, load: Load, metrics: Metrics) -> None:

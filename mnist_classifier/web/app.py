@@ -11,10 +11,11 @@ from starlette.staticfiles import StaticFiles
 
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.version import __version__
-from mnist_classifier.web import openapi, problems
+from mnist_classifier.web import openapi, problems, request_ids
+from mnist_classifier.web.access import Access
 from mnist_classifier.web.api import PAGES, routes
-from mnist_classifier.web.batching import Batcher
 from mnist_classifier.web.edge import Edge
+from mnist_classifier.web.lanes import Lanes
 from mnist_classifier.web.load import Load
 from mnist_classifier.web.metrics import Metrics
 from mnist_classifier.web.settings import ServiceSettings
@@ -37,14 +38,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         max_pixels=settings.max_pixels,
         threads=settings.threads,
     )
-    batcher = Batcher(reader, settings.threads)
-    load = Load(batcher.threads, settings.max_in_flight, settings.timeout)
+    lanes = Lanes(settings.threads)
+    load = Load(lanes, settings.max_in_flight, settings.timeout)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        batcher.close()
+        lanes.close()
 
     app = openapi.DescribedApp(
         title="MNIST classifier",
@@ -54,18 +55,19 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    router = routes(settings, batcher, load, metrics)
+    router = routes(settings, reader, lanes, load, metrics)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGES))
     problems.install(app)
-    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
-    app.add_middleware(Edge, load=load, metrics=metrics, paths=paths)
-    if settings.cors_origins:  # outermost: a page elsewhere can read refusals, too
+    app.add_middleware(Edge, load=load)
+    if settings.cors_origins:  # outside of Edge: a page elsewhere can read refusals, too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type"],
-            expose_headers=["Retry-After"],
+            allow_headers=["Content-Type", request_ids.HEADER],
+            expose_headers=["Retry-After", request_ids.HEADER],
         )
+    paths = frozenset(route.path for route in router.routes if hasattr(route, "path"))
+    app.add_middleware(Access, metrics=metrics, paths=paths)
     return app

@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.read.model import Judgement
-from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.reader import DigitReader
-from mnist_classifier.read.reading import Reading
 from mnist_classifier.web.threads import Threads
 
 Images = npt.NDArray[np.uint8]
@@ -24,25 +22,16 @@ _MAX_BATCH = 256
 
 
 class Batcher:
-    """A `DigitReader` for coroutines: its threads do the work, so that the event loop is free.
+    """Judges images for coroutines, in threads, so that the event loop is free.
 
-    Images are batched. Pictures are not: each is read by one thread. The network takes only a
-    fifth of a picture's time, so that a batch would save less than waiting for it costs.
+    Pictures are not batched: each is read by one thread. The network takes only a fifth of a
+    picture's time, so that a batch would save less than waiting for it costs.
     """
 
-    def __init__(self, reader: DigitReader, threads: int) -> None:
-        self.reader = reader
-        self.threads = Threads(threads)
+    def __init__(self, reader: DigitReader, threads: Threads) -> None:
+        self._reader, self._threads = reader, threads
         self._queue: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
-
-    async def read(self, picture: bytes, pattern: Pattern | None = None) -> Reading:
-        """Read a picture, of which each line may be known to match a pattern.
-
-        Raises:
-            PictureError: It is no picture, is damaged or too large.
-        """
-        return await self.threads.run(lambda: self.reader.read(picture, pattern))
 
     async def read_images(self, images: Images) -> Judgement:
         """Judge images, shape ``(n, 28, 28)``, in a batch with others that wait."""
@@ -52,15 +41,11 @@ class Batcher:
             self._task = asyncio.create_task(self._empty_queue())
         return await future
 
-    def close(self) -> None:
-        """End the threads."""
-        self.threads.close()
-
     async def _empty_queue(self) -> None:
         while self._queue:
             batch: list[Request] = []
             try:
-                judged = await self.threads.run(partial(self._judge, batch))
+                judged = await self._threads.run(partial(self._judge, batch))
             except Exception as error:
                 for _, future in batch or self._take():
                     if not future.done():
@@ -74,7 +59,7 @@ class Batcher:
         if not batch:
             return None
         requests = [images for images, _ in batch]
-        return self.reader.read_images(
+        return self._reader.read_images(
             requests[0] if len(requests) == 1 else np.concatenate(requests)
         )
 

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from mnist_classifier.normalisation import SIDE
 from mnist_classifier.read.formats import format_of
 from mnist_classifier.web.batching import Images
+from mnist_classifier.web.load import Load
 from mnist_classifier.web.problems import ProblemError
 from mnist_classifier.web.settings import ServiceSettings
 
@@ -36,7 +37,9 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**62
 
 
-async def read_picture(request: Request, settings: ServiceSettings) -> tuple[bytes, str | None]:
+async def read_picture(
+    request: Request, settings: ServiceSettings, load: Load
+) -> tuple[bytes, str | None]:
     """Return a picture file's bytes, and its name if it came in a form.
 
     Raises:
@@ -45,11 +48,11 @@ async def read_picture(request: Request, settings: ServiceSettings) -> tuple[byt
     kind = _kind(request)
     name = None
     if kind == MULTIPART:
-        picture, name = await _picture_of_form(request, await _read_body(request, settings))
+        picture, name = await _picture_of_form(request, await _read_body(request, settings, load))
     elif kind.startswith("image/") or kind == BYTES:
-        picture = await _read_body(request, settings)
+        picture = await _read_body(request, settings, load)
     elif kind == JSON:
-        picture = _picture_of_data_url(await _read_body(request, settings))
+        picture = _picture_of_data_url(await _read_body(request, settings, load))
     else:
         raise ProblemError(
             415,
@@ -64,7 +67,7 @@ async def read_picture(request: Request, settings: ServiceSettings) -> tuple[byt
     return picture, name
 
 
-async def read_images(request: Request, settings: ServiceSettings) -> Images:
+async def read_images(request: Request, settings: ServiceSettings, load: Load) -> Images:
     """Return images, shape ``(n, 28, 28)``.
 
     Raises:
@@ -77,7 +80,7 @@ async def read_images(request: Request, settings: ServiceSettings) -> Images:
             f"got the content type {kind or 'none'}; expected {BYTES} (n × 784 bytes), or {JSON} "
             'with these bytes in base64: {"images": "…"}',
         )
-    content = await _read_body(request, settings)
+    content = await _read_body(request, settings, load)
     if kind == JSON:
         content = _images_of_json(content)
     if len(content) % _PIXELS or not content:
@@ -100,14 +103,14 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-async def _read_body(request: Request, settings: ServiceSettings) -> bytes:
+async def _read_body(request: Request, settings: ServiceSettings, load: Load) -> bytes:
     """Return the body, within the limits of bytes and seconds."""
     stated = request.headers.get("content-length", "0")
     if stated.isdecimal() and int(stated) > settings.max_body:
         raise _too_large(f"{int(stated):,}", settings)
     body = bytearray()
     try:
-        with anyio.fail_after(settings.timeout):
+        with load.arriving(), anyio.fail_after(settings.timeout):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > settings.max_body:

@@ -7,7 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from mnist_classifier.web import problems
+from mnist_classifier.web import log, problems, request_ids
 
 _MOST_HEADER_BYTES = 65_536
 
@@ -65,14 +65,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(400, msg)
 
     def _refuse(self, status: int, detail: str) -> None:
-        body = problems.document(status, detail)
+        request_id = request_ids.choose(None)
+        body = problems.document(status, detail, request_id)
         self.transport.write(
             STATUS_LINE[status]
-            + b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-            % (problems.MEDIA_TYPE.encode(), len(body))
+            + b"content-type: %b\r\ncontent-length: %d\r\n%b: %b\r\nconnection: close\r\n\r\n"
+            % (
+                problems.MEDIA_TYPE.encode(),
+                len(body),
+                request_ids.HEADER.lower().encode(),
+                request_id.encode(),
+            )
             + body
         )
         self.transport.close()
+        client = self.client[0] if self.client else None
+        log.request(request_id=request_id, client=client, status=status, bytes_out=len(body))
 
     def _start_timer(self) -> None:
         if not self.transport.is_closing():

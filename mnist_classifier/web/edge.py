@@ -1,17 +1,12 @@
-"""Middleware for every request: the limit on requests in flight, metrics, headers."""
+"""Middleware for every request: the limit on requests in flight, faults, headers."""
 
 from __future__ import annotations
-
-import logging
-import time
-from collections.abc import Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnist_classifier.web import problems
+from mnist_classifier.web import log, problems, request_ids
 from mnist_classifier.web.load import Load
-from mnist_classifier.web.metrics import Metrics
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -28,29 +23,27 @@ _LIMITED = "/v1/"
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, load: Load, metrics: Metrics, paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, load: Load) -> None:
         """Wrap an application.
 
         Args:
             app: The application.
             load: Counts the requests below ``/v1/``, and says when it is too much.
-            metrics: Counts all.
-            paths: The paths that metrics count one by one; all others count as ``other``.
         """
-        self._app, self._load, self._metrics, self._paths = app, load, metrics, paths
+        self._app, self._load = app, load
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        method, began = scope["method"], time.perf_counter()
-        status = 0
+        method = scope["method"]
+        begun = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -64,23 +57,19 @@ class Edge:
         try:
             await self._answer(scope, receive, send_with_headers)
         except Exception:
-            logging.getLogger(__name__).exception("%s %s failed", method, scope["path"])
-            if status == 0:
-                failed = problems.response(500, "a fault of the service; its log says more")
+            request_id = request_ids.of(scope)
+            log.fault(request_id=request_id, method=method, path=scope["path"])
+            if not begun:
+                detail = f"a fault of the service; its log says more about request {request_id}"
+                failed = problems.response(scope, 500, detail)
                 await failed(scope, receive, send_with_headers)
-        finally:
-            path = scope["path"] if scope["path"] in self._paths else "other"
-            self._metrics.count(method, path, status, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(_LIMITED):
             await self._app(scope, receive, send)
             return
         if refused := self._load.refusal():
-            await problems.answer(refused)(scope, receive, send)
+            await problems.answer(scope, refused)(scope, receive, send)
             return
-        self._load.in_flight += 1
-        try:
+        with self._load.one_more():
             await self._app(scope, receive, send)
-        finally:
-            self._load.in_flight -= 1

@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import FastAPI
 
 from mnist_classifier.normalisation import SIDE
+from mnist_classifier.web import request_ids
 from mnist_classifier.web.bodies import BYTES, JSON, MULTIPART, PICTURES
 from mnist_classifier.web.problems import MEDIA_TYPE
 
@@ -66,7 +67,15 @@ _IMAGE = {
 }
 _PROBLEM = _named(
     "Problem",
-    _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT}),
+    _object(
+        {
+            "type": _TEXT,
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "request_id": {**_TEXT, "description": "as in the header X-Request-ID"},
+        }
+    ),
 )
 _DIGIT = _named(
     "Digit",
@@ -184,6 +193,27 @@ _PROBLEMS = {
     422: "The body is not what it should be.",
     503: "Too many requests in flight, or no answer in time: come again.",
 }
+_SENT_ID = {
+    "name": request_ids.HEADER,
+    "in": "header",
+    "schema": _TEXT,
+    "description": "The request's ID in the log: 1 to 128 letters, digits, dots, dashes and "
+    "underscores. Anything else is replaced.",
+}
+_ANSWERED_ID = {
+    request_ids.HEADER: {
+        "required": True,
+        "schema": {**_TEXT, "pattern": f"^{request_ids.PATTERN}$"},
+        "description": "The request's ID: the one that was sent, or a new one.",
+    }
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1, "maximum": 30},
+        "description": "Seconds after which to come again.",
+    }
+}
 
 
 def _route(
@@ -201,15 +231,20 @@ def _route(
         "description": description,
         "response_model": None,
         "responses": {
-            200: {"description": "The answer.", "content": answer},
+            200: {"description": "The answer.", "headers": _ANSWERED_ID, "content": answer},
             **{
-                status: {"description": _PROBLEMS[status], "content": problem}
+                status: {
+                    "description": _PROBLEMS[status],
+                    "headers": _ANSWERED_ID | (_RETRY_AFTER if status == 503 else {}),
+                    "content": problem,
+                }
                 for status in problems
             },
         },
+        "openapi_extra": {"parameters": [_SENT_ID]},
     }
     if body is not None:
-        route["openapi_extra"] = {"requestBody": {"required": True, "content": body}}
+        route["openapi_extra"]["requestBody"] = {"required": True, "content": body}
     return route
 
 

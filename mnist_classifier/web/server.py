@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -14,8 +13,9 @@ from typing import Any
 from uvicorn import Config, Server
 
 from mnist_classifier.errors import SettingsError
+from mnist_classifier.web import log
 from mnist_classifier.web.settings import ServiceSettings
-from mnist_classifier.web.workers import Supervisor, end_with_supervisor
+from mnist_classifier.web.workers import Supervisor, begin
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -60,6 +60,7 @@ def serve(settings: ServiceSettings, listener: socket.socket, workers: int) -> N
         if workers > 1:
             Supervisor(config, sockets=[listener]).run()
         else:
+            log.keep_for_python()
             Server(config).run(sockets=[listener])
 
 
@@ -76,7 +77,7 @@ def configuration(settings: ServiceSettings, workers: int) -> Config:
         workers=workers,
         proxy_headers=False,
         server_header=False,
-        log_level="error",
+        log_config=log.configuration(settings.access_log),
         access_log=False,
         timeout_worker_healthcheck=30,  # a worker on a busy machine takes a while to start
         timeout_graceful_shutdown=max(1, round(3 * settings.timeout)),
@@ -86,7 +87,5 @@ def configuration(settings: ServiceSettings, workers: int) -> Config:
 def _application(settings: ServiceSettings) -> Any:
     from mnist_classifier.web.app import create_app
 
-    end_with_supervisor()
-    # A bad request is answered and counted, but not logged.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    begin()
     return create_app(settings)

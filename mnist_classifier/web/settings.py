@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from mnist_classifier.errors import SettingsError
 
+LOGS = ("text", "json", "none")
 _AT_LEAST_ONE = ("max_body", "max_pixels", "max_images", "max_in_flight", "threads")
 
 
@@ -36,7 +37,8 @@ class ServiceSettings:
     """The settings of one service.
 
     Raises:
-        SettingsError: A limit is less than 1, the timeout is not positive, or an origin is none.
+        SettingsError: A limit is less than 1, the timeout is not positive, an
+            origin is none, or there is no such log.
     """
 
     model: Path | None = None
@@ -61,6 +63,8 @@ class ServiceSettings:
     """Threads that read pictures in a worker."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may call the service, as browsers send them: ``https://example.org``."""
+    access_log: str = "none"
+    """How requests and faults are logged: text or json; with none, faults alone, as text."""
 
     def __post_init__(self) -> None:
         for name in _AT_LEAST_ONE:
@@ -68,6 +72,10 @@ class ServiceSettings:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 1")
         if not self.timeout > 0:
             raise SettingsError(f"timeout is {self.timeout}; expected seconds, more than 0")
+        if self.access_log not in LOGS:
+            raise SettingsError(
+                f"access_log is {self.access_log!r}; expected one of {', '.join(LOGS)}"
+            )
         for origin in self.cors_origins:
             if not _is_origin(origin):
                 raise SettingsError(

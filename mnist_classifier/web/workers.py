@@ -9,6 +9,8 @@ import threading
 
 from uvicorn.supervisors import Multiprocess
 
+from mnist_classifier.web import log
+
 
 class Supervisor(Multiprocess):
     """uvicorn's supervisor. At the end it stops listening, too.
@@ -23,11 +25,15 @@ class Supervisor(Multiprocess):
         super().terminate_all()
 
 
-def end_with_supervisor() -> None:
-    """Make this process finish what is in flight and end, as soon as its supervisor is gone."""
+def begin() -> None:
+    """Prepare a process that has a supervisor; a single worker has none.
+
+    It finishes what is in flight and ends, as soon as its supervisor is gone.
+    """
     supervisor = multiprocessing.parent_process()
-    if supervisor is None:  # a single worker has none
+    if supervisor is None:
         return
+    log.keep_for_python()
 
     def wait() -> None:
         supervisor.join()

@@ -37,8 +37,9 @@ def check_problem(response, status):
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
-    assert set(problem) == {"type", "title", "status", "detail"}
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
     assert problem["status"] == status
+    assert problem["request_id"] == response.headers["x-request-id"]
     return problem["detail"]
 
 
@@ -310,7 +311,10 @@ def test_what_is_no_http_is_a_problem_too(service):
         connection.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["status"] == 400
+    head, body = answer.split(b"\r\n\r\n", 1)
+    problem = json.loads(body)
+    assert problem["status"] == 400
+    assert f"x-request-id: {problem['request_id']}\r\n".encode() in head
 
 
 def test_the_client_in_the_docs_works(service, tmp_path):

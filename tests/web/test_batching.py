@@ -5,10 +5,12 @@ import asyncio
 import numpy as np
 
 from mnist_classifier.web.batching import Batcher
+from mnist_classifier.web.threads import Threads
 
 
 def test_images_are_judged_in_the_order_they_came(reader):
-    batcher = Batcher(reader, threads=1)
+    threads = Threads(1)
+    batcher = Batcher(reader, threads)
     rng = np.random.default_rng(0)
     groups = [rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (1, 300, 2, 1, 1)]
 
@@ -19,4 +21,4 @@ def test_images_are_judged_in_the_order_they_came(reader):
         expected = reader.read_images(group)
         assert judged.labels.tolist() == expected.labels.tolist()
         assert np.abs(judged.probabilities - expected.probabilities).max() < 1e-5
-    batcher.close()
+    threads.close()

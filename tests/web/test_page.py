@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,6 +13,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.conftest import ROOT
 from tests.read.drawing import STROKES, png, smooth, write
+from tests.web.conftest import until
+from tests.web.test_load import read
 
 WIDTH = 640  # units of the paper
 LOST = "net::ERR_CONNECTION_REFUSED"
@@ -352,6 +356,24 @@ def test_the_page_waits_longer_each_time_and_as_long_as_it_is_asked_to(open_page
     page.get_by_role("button", name="42 in pen").click()
     expect(text_of(page)).to_have_text("42")
     assert page.evaluate("waits") == [1000]
+
+
+def test_the_page_waits_for_a_server_that_is_truly_busy(open_page, serve_here):
+    client, gate = serve_here(max_in_flight=1)
+    page = open_page(SimpleNamespace(url=str(client.base_url).rstrip("/")), allowed="503")
+    expect(page.locator("#score")).not_to_be_empty()
+    page.evaluate(NOTE_WAITS)
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(read, client, png(write("1")))
+        until(lambda: gate.pictures)
+        page.get_by_role("button", name="8 in red felt pen").click()
+        expect(page.get_by_text("The server does not answer, or is busy")).to_be_visible()
+        until(lambda: page.evaluate("waits.length") > 5)
+        gate.open.set()
+        assert other.result().status_code == 200
+    expect(text_of(page)).to_have_text("42")  # as the gate says
+    expect(page.get_by_text("The server does not answer")).to_be_hidden()
+    assert page.evaluate("waits.slice(0, 6)") == [1000, 2000, 4000, 8000, 16000, 30000]
 
 
 def test_a_picture_that_is_never_read_does_not_keep_others_from_it(open_page, service):

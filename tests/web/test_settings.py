@@ -7,8 +7,10 @@ from mnist_classifier.web.settings import ServiceSettings
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_body": 0}, {"max_images": -1}, {"timeout": 0}, {"timeout": float("nan")}]
-)
+    "wrong",
+    [{"max_body": 0}, {"max_images": -1}, {"timeout": 0}, {"timeout": float("nan")},
+     {"access_log": "xml"}],
+)  # fmt: skip
 def test_settings_out_of_range(wrong):
     with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .*; expected"):
         ServiceSettings(**wrong)

@@ -21,7 +21,9 @@ function section(path, method, route) {
   const bodies = Object.keys(route.requestBody?.content ?? {});
   const facts = [
     bodies.length ? `Takes ${bodies.join(", ")}.` : "",
-    ...(route.parameters ?? []).map(({ name, description }) => `?${name}=true: ${description}`),
+    ...(route.parameters ?? []).map((parameter) => parameter.in === "query"
+      ? `?${parameter.name}=true: ${parameter.description}`
+      : `${parameter.name}: ${parameter.description}`),
     `Answers ${Object.keys(route.responses).join(", ")}.`,
   ];
   const output = element("pre", { tabIndex: 0 });
