@@ -18,7 +18,7 @@ BELOW = {
     "normalisation": set(),
     "ctc": set(),
     "idx": {"errors"},
-    "read": {"errors", "normalisation", "ctc"},
+    "read": {"errors", "normalisation", "ctc", "version"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},

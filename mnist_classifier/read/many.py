@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
 from mnist_classifier.read import worker
 from mnist_classifier.read.child import surroundings
-from mnist_classifier.read.outcome import Outcome, Task, read_one
+from mnist_classifier.read.outcome import Outcome, Request, read_one
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
@@ -37,7 +37,7 @@ def read_many(
     *,
     jobs: int | None = None,
     copies: Iterable[Path] | None = None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Read pictures on several cores; yield their outcomes in the pictures' order.
 
     Each core has a process with a reader of its own, like ``reader``. A few pictures are read in
@@ -63,12 +63,14 @@ def read_many(
     if jobs is not None and jobs < 1:
         raise SettingsError(f"jobs is {jobs}; expected at least 1")
     known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
-    tasks = map(Task, pictures) if copies is None else map(Task, pictures, copies)
+    requests = map(Request, pictures) if copies is None else map(Request, pictures, copies)
     count = jobs or _processors()
-    first = list(islice(tasks, _FEW + 1))
+    first = list(islice(requests, _FEW + 1))
     if count == 1 or len(first) <= _FEW:
-        return (read_one(reader, task, known) for task in chain(first, tasks))
-    return _in_order(chain(first, tasks), count, partial(_Process, reader.single_threaded(), known))
+        return (read_one(reader, request, known) for request in chain(first, requests))
+    return _in_order(
+        chain(first, requests), count, partial(_Process, reader.single_threaded(), known)
+    )
 
 
 def _processors() -> int:
@@ -83,7 +85,7 @@ class _Process:
 
     def __init__(self, make_reader: Callable[[], DigitReader], pattern: Pattern | None) -> None:
         """Start it; `begin` waits until it can be asked."""
-        self._first = (os.getcwd(), make_reader, pattern)  # noqa: PTH109 — a Path says no more
+        self._first = (Path.cwd(), make_reader, pattern)
         # In a session of its own, Ctrl-C does not come to it: whoever began it ends it.
         self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", worker.__name__],
@@ -108,20 +110,25 @@ class _Process:
                 "for one a job: give fewer jobs"
             ) from error
 
-    def read(self, task: Task) -> Outcome:
+    def read(self, request: Request) -> Outcome:
         """Read a picture.
 
         Raises:
             PictureError: The process ended.
         """
         try:
-            outcome: Outcome = self._ask(task)
+            outcome: Outcome = self._ask(request)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise PictureError(
-                f"{task.name}: the process that read it {self._end()}; expected a picture that "
+                f"{request.name}: the process that read it {self._end()}; expected a picture that "
                 "can be read in the memory there is: give fewer jobs, or save it again"
             ) from error
         return outcome
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, though nobody closed it."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -165,16 +172,15 @@ class _Processes:
         for _ in range(count):
             self._idle.put(None)
 
-    def read(self, task: Task) -> Outcome:
+    def read(self, request: Request) -> Outcome:
         """Read a picture in a process that has nothing to do."""
         process = self._idle.get()
         try:
-            process = process or self._begin()
-            return process.read(task)
+            if process is None or process.has_ended:
+                process = self._begin_instead_of(process)
+            return process.read(request)
         except PictureError as error:
-            self._drop(process)
-            process = None
-            return Outcome(task.name, None, str(error))
+            return Outcome(request.name, None, str(error))
         finally:
             self._idle.put(process)
 
@@ -190,31 +196,28 @@ class _Processes:
         for process in self._all:
             process.close()
 
-    def _begin(self) -> _Process:
+    def _begin_instead_of(self, ended: _Process | None) -> _Process:
         with self._lock:
             if self._closed:
                 raise MnistError("no picture is read any more")
+            if ended is not None:
+                self._all.remove(ended)
+                ended.close()
             process = self._start()
             self._all.add(process)
         process.begin()
         return process
 
-    def _drop(self, process: _Process | None) -> None:
-        if process is not None:
-            with self._lock:
-                self._all.discard(process)
-            process.close()
-
 
 def _in_order(
-    tasks: Iterable[Task], count: int, start: Callable[[], _Process]
-) -> Iterator[Outcome]:
+    requests: Iterable[Request], count: int, start: Callable[[], _Process]
+) -> Generator[Outcome, None, None]:
     processes = _Processes(count, start)
     threads = ThreadPoolExecutor(count)
     waiting: deque[Future[Outcome]] = deque()
     try:
-        for task in tasks:
-            waiting.append(threads.submit(processes.read, task))
+        for request in requests:
+            waiting.append(threads.submit(processes.read, request))
             while waiting and (len(waiting) >= _AHEAD * count or waiting[0].done()):
                 yield waiting.popleft().result()
         while waiting:

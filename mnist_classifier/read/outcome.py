@@ -36,7 +36,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Task:
+class Request:
     """A picture that is to be read."""
 
     picture: Picture
@@ -50,17 +50,17 @@ class Task:
         return str(self.picture) if named else NAMELESS
 
 
-def read_one(reader: DigitReader, task: Task, pattern: Pattern | None) -> Outcome:
+def read_one(reader: DigitReader, request: Request, pattern: Pattern | None) -> Outcome:
     """Read a picture, and draw its annotated copy if there is to be one."""
     try:
-        reading = reader.read(task.picture, pattern)
-        if task.copy is not None:
+        reading = reader.read(request.picture, pattern)
+        if request.copy is not None:
             from mnist_classifier.read.annotate import save_annotated
 
-            save_annotated(task.copy, task.picture, reading, reader.max_pixels)
+            save_annotated(request.copy, request.picture, reading, reader.max_pixels)
     except MnistError as error:
-        return Outcome(task.name, None, str(error))
+        return Outcome(request.name, None, str(error))
     except MemoryError:
         message = "needs more memory than there is; expected a smaller picture: make it smaller"
-        return Outcome(task.name, None, f"{task.name}: {message}")
-    return Outcome(task.name, reading, None)
+        return Outcome(request.name, None, f"{request.name}: {message}")
+    return Outcome(request.name, reading, None)

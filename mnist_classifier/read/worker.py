@@ -3,7 +3,7 @@
     python -m mnist_classifier.read.worker
 
 Pickles on standard input: first the folder to be in, what makes the reader, and the pattern; then
-a task each. Each is answered on standard output by a pair: an outcome, and an exception or None.
+a request each. Each is answered on standard output by a pair: an outcome, and an exception or None.
 `many` starts it. It ends where nobody asks any more.
 """
 
