@@ -88,6 +88,9 @@ def read(
     Prints each line with its separators, and how surely all of it is right. A
     space stands for a wide gap, and ? for a mark among digits that is none.
 
+    Many pictures are read on all cores. With --output they become rows of a file,
+    which goes on with what is missing when it was cut off. A sum stands at the end.
+
     Exit code 0: every picture was read, or refused as holding no digit. 1: one
     of several was damaged or missing; the others are read. 2: other mistakes.
     141: whoever read the output stopped, as with | head.
@@ -95,8 +98,6 @@ def read(
     from mnist_classifier.read.many import read_many
     from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.reader import DigitReader
-    from mnist_classifier.read.row_file import RowFile
-    from mnist_classifier.read.rows import settings_of
 
     _check_places(as_json, as_csv, annotate, output)
     known = Pattern.parse(pattern) if pattern is not None else None
@@ -107,6 +108,9 @@ def read(
     with contextlib.ExitStack() as until_read:
         rows = None
         if output is not None:
+            from mnist_classifier.read.row_file import RowFile
+            from mnist_classifier.read.rows import settings_of
+
             rows = until_read.enter_context(RowFile(output, settings_of(reader, known)))
         progress = until_read.enter_context(_progress(pictures))
         names: Iterable[str] = _names(files, rows, progress)
@@ -132,7 +136,7 @@ def read(
                 progress.advance(outcome.kind == "error")
     if rows or tally.total() >= _MANY:
         counts = f"read {tally['read']:,}, refused {tally['refused']:,}, errors {tally['error']:,}"
-        typer.echo(counts, err=True)
+        print(counts, file=sys.stderr)
     if tally["error"]:
         return 1 if tally.total() > 1 else 2
     return 0
@@ -290,17 +294,17 @@ def _print_json(outcome: Outcome) -> None:
 
     from mnist_classifier.read.rows import to_row
 
-    typer.echo(json.dumps(to_row(outcome), ensure_ascii=False))
+    print(json.dumps(to_row(outcome), ensure_ascii=False))
 
 
 def _print_text(outcome: Outcome, many: bool) -> None:
     prefix = f"{outcome.picture}: " if many else ""
     reading = outcome.reading
     if reading is None:
-        typer.echo(f"error: {outcome.error}", err=True)
+        print(f"error: {outcome.error}", file=sys.stderr)
     elif reading.refused:
-        typer.echo(f"{prefix}refused: {reading.refused}", err=not many)
+        print(f"{prefix}refused: {reading.refused}", file=sys.stdout if many else sys.stderr)
     else:
         lines = reading.text.split("\n")
         lines[-1] += f"  ({percent(reading.confidence)} sure)"
-        typer.echo("\n".join(prefix + line for line in lines))
+        print("\n".join(prefix + line for line in lines))
