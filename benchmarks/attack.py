@@ -16,6 +16,7 @@ import contextlib
 import multiprocessing
 import random
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -23,16 +24,16 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import cv2
 import httpx
 import numpy as np
 import psutil
-import typer
 
-from benchmarks.measure import machine, report, table
+from benchmarks.measure import machine, report, table, write_option
 from benchmarks.service import MEBIBYTE, PNG, served
 from benchmarks.wild import KINDS, LARGE, SHAPES, paper
 
@@ -186,10 +187,10 @@ def draw(path: Path, calm: np.ndarray, attacked: np.ndarray) -> None:
     figure.savefig(path, dpi=150)
 
 
-def main(
-    minutes: Annotated[float, typer.Option(help="Minutes of the attack.")] = 10,
-    write: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
-) -> None:
+@click.command(context_settings={"show_default": True})
+@click.option("--minutes", default=10.0, help="Minutes of the attack.")
+@write_option
+def main(minutes: float, write: Path | None) -> None:
     """Print a table and, last, one JSON object."""
     pictures, picture = hostile_pictures(), ordinary_picture()
     answers: Answers = Counter()
@@ -242,8 +243,8 @@ def main(
     command = f"python -m benchmarks.attack --minutes {minutes:g} --write PAGE"
     report("The service under attack", text, facts, command, write)
     if ratio > BAR or faults:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

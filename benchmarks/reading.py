@@ -162,8 +162,8 @@ def main(run: Path, repeats: int, write: Path | None) -> None:
         f"reader. The reader judges {rate:,.0f} images a second: {rate * work / 1e9:.0f} GFLOP/s, "
         f"{facts['share_of_peak']:.0%} of the peak of {peak / 1e9:.0f} GFLOP/s. In the photo it "
         f"found {found} of 20 digits. `mnist read one.png` takes "
-        f"{facts['read_over_imports']:.2f} times as long as importing its libraries, `mnist --help` "
-        f"{facts['help_over_imports']:.2f} times."
+        f"{facts['read_over_imports']:.2f} times as long as importing its libraries, and "
+        f"`mnist --help` {facts['help_over_imports']:.2f} times."
     )
     command = "python -m benchmarks.reading RUN --write PAGE"
     report("Speed of reading", text, facts, command, write)

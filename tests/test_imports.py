@@ -20,7 +20,7 @@ BELOW = {
     "npz": set(),
     "headers": {"errors"},
     "idx": {"errors", "npz"},
-    "read": {"errors", "headers", "normalisation", "ctc"},
+    "read": {"errors", "headers", "normalisation", "ctc", "version"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},

@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mnist_classifier.cli import options
-from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.errors import PictureError, SettingsError
 from mnist_classifier.read.certainty import percent
 
 if TYPE_CHECKING:
-    from mnist_classifier.read.pattern import Pattern
-    from mnist_classifier.read.reader import DigitReader
-    from mnist_classifier.read.reading import Reading
+    from mnist_classifier.cli.progress import Progress
+    from mnist_classifier.read.outcome import Outcome
+    from mnist_classifier.read.picture import Picture
+    from mnist_classifier.read.row_file import RowFile
 
 _STDIN = "-"
-_SHOW_PROGRESS_FROM = 20
+_MANY = 20  # pictures: how far they are is shown, and a sum at the end
 
 
 @click.command()
@@ -52,6 +55,21 @@ _SHOW_PROGRESS_FROM = 20
     metavar="N",
     help="Most pixels of a picture; larger ones are refused.",
 )
+@click.option(
+    "--output",
+    "-o",
+    type=options.FILE,
+    metavar="FILE",
+    help="Write rows to this .jsonl or .csv file instead, and go on where it ends.",
+)
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes read at the same time.",
+    show_default="as many as processors",
+)
 def read(
     pictures: tuple[str, ...],
     as_json: bool,
@@ -62,6 +80,8 @@ def read(
     line_model: Path | None,
     threshold: float | None,
     max_pixels: int,
+    output: Path | None,
+    jobs: int | None,
 ) -> int:
     """Read handwritten numbers from pictures.
 
@@ -69,35 +89,77 @@ def read(
     its separators, and how surely all of it is right. A space stands for a wide
     gap, and ? for a mark among digits that is none.
 
+    Many pictures are read on all cores. With --output they become rows of a file,
+    which goes on with what is missing when it was cut off. A sum stands at the end.
+
     Exit code 0: every picture was read, or refused as holding no digit. 1: one
     of several was damaged or missing; the others are read. 2: other mistakes.
     141: whoever read the output stopped, as with | head.
     """
+    from mnist_classifier.read.many import read_many
     from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.reader import DigitReader
 
+    _check_places(as_json, as_csv, annotate, output)
+    known = Pattern.parse(pattern) if pattern is not None else None
+    reader = DigitReader(
+        model, line_model=line_model, threshold=threshold, max_pixels=max_pixels, threads=jobs
+    )
+    files = _files(pictures)
+    with contextlib.ExitStack() as until_read:
+        rows = None
+        if output is not None:
+            from mnist_classifier.read.row_file import RowFile
+            from mnist_classifier.read.rows import settings_of
+
+            rows = until_read.enter_context(RowFile(output, settings_of(reader, known)))
+        progress = until_read.enter_context(_progress(pictures))
+        names: Iterable[str] = _names(files, rows, progress)
+        copies = None
+        if annotate is not None:
+            names = list(names)
+            copies = _copies(names, annotate)
+        first = list(islice(names := iter(names), 2))
+        outcomes = until_read.enter_context(
+            contextlib.closing(
+                read_many(
+                    reader, map(_picture, chain(first, names)), known, jobs=jobs, copies=copies
+                )
+            )
+        )
+        show = rows.write if rows else _printer(as_json, as_csv, many=len(first) > 1)
+        tally = Counter(rows.before if rows else ())
+        while outcome := _next(outcomes):
+            show(outcome)
+            sys.stdout.flush()
+            tally[outcome.kind] += 1
+            if progress:
+                progress.advance(outcome.kind == "error")
+    if rows or tally.total() >= _MANY:
+        counts = f"read {tally['read']:,}, refused {tally['refused']:,}, errors {tally['error']:,}"
+        print(counts, file=sys.stderr)
+    if tally["error"]:
+        return 1 if tally.total() > 1 else 2
+    return 0
+
+
+def _check_places(as_json: bool, as_csv: bool, annotate: Path | None, output: Path | None) -> None:
+    """Check that there is one place for what is read.
+
+    Raises:
+        SettingsError: There are two.
+    """
     if as_json and as_csv:
         raise SettingsError("got --json and --csv; expected one of them: leave the other out")
-    known = Pattern.parse(pattern) if pattern is not None else None
-    names = list(_expand(pictures))
-    copies = _copies(names, annotate) if annotate is not None else [None] * len(names)
-    reader = DigitReader(model, line_model=line_model, threshold=threshold, max_pixels=max_pixels)
-    show = _printer(as_json, as_csv, many=len(names) > 1)
-    failed = False
-    for name, copy in zip(_with_progress(names), copies, strict=True):
-        reading: Reading | None = None
-        message = None
-        try:
-            reading = _read_one(reader, name, copy, known)
-        except MnistError as error:
-            if len(names) == 1 and not (as_json or as_csv):
-                raise
-            failed, message = True, str(error)
-        show(name, reading, message)
-        sys.stdout.flush()
-    if failed:
-        return 1 if len(names) > 1 else 2
-    return 0
+    if output is not None and (as_json or as_csv):
+        raise SettingsError(
+            "got --output and --json or --csv; expected one of them: the file's name says whether "
+            "it is JSON or CSV"
+        )
+    if output is not None and annotate is not None:
+        raise SettingsError(
+            "got --output and --annotate; expected one of them: draw the copies in a second run"
+        )
 
 
 def _copies(names: list[str], annotate: Path) -> list[Path]:
@@ -107,39 +169,51 @@ def _copies(names: list[str], annotate: Path) -> list[Path]:
             f"{annotate} is no folder, and {len(names)} pictures are to be drawn; "
             "expected a folder for their copies: make it first"
         )
-    copies: list[Path] = []
+    copies: dict[Path, None] = {}  # a set in order
     for name in names:
         stem = "stdin" if name == _STDIN else Path(name).stem
         copy, number = (annotate / f"{stem}.png" if annotate.is_dir() else annotate), 1
         while copy in copies:
             number += 1
             copy = annotate / f"{stem}-{number}.png"
-        copies.append(copy)
+        copies[copy] = None
     if there := [copy for copy in copies if copy.is_file()]:
         raise SettingsError(
             f"{there[0]} exists; expected a new name for the annotated copy: "
             "name another with --annotate, or remove it"
         )
-    return copies
+    return list(copies)
 
 
-def _expand(pictures: Iterable[str]) -> Iterator[str]:
-    """Yield the pictures' names; a folder stands for those in it, in order, a PDF for its pages."""
+def _files(pictures: Sequence[str]) -> Iterator[str]:
+    """Return the files' names in order; a folder stands for the pictures in it.
+
+    Raises:
+        PictureError: A folder holds none.
+    """
+    from mnist_classifier.read.folder import pictures_in
     from mnist_classifier.read.picture import SUFFIXES
 
-    for name in pictures:
-        path = Path(name)
-        if name == _STDIN or not path.is_dir():
-            yield from _pages(name)
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        if not inside:
+    folders = {name: Path(name) for name in pictures if name != _STDIN and Path(name).is_dir()}
+    for folder in folders.values():
+        if next(pictures_in(folder), None) is None:
             raise PictureError(
-                f"the folder {path} holds no picture; expected files named "
+                f"the folder {folder} holds no picture; expected files named "
                 f"{', '.join(sorted(SUFFIXES))}: name another"
             )
-        for path in inside:
-            yield from _pages(str(path))
+    return chain.from_iterable(
+        map(str, pictures_in(folders[name])) if name in folders else [name] for name in pictures
+    )
+
+
+def _names(files: Iterator[str], rows: RowFile | None, progress: Progress | None) -> Iterator[str]:
+    """Yield the names of what is to be read: files, or pages of a PDF, that have no row yet."""
+    for file in files:
+        pages = _pages(file)
+        wanted = pages if rows is None else list(rows.missing(pages))
+        if progress:
+            progress.grow(len(wanted) - 1)
+        yield from wanted
 
 
 def _pages(name: str) -> list[str]:
@@ -151,17 +225,13 @@ def _pages(name: str) -> list[str]:
         return [name]  # what is wrong is said when it is read
 
 
-def _read_one(
-    reader: DigitReader, name: str, copy: Path | None, pattern: Pattern | None
-) -> Reading:
-    picture = _standard_input() if name == _STDIN else name
-    with _native_lines_dropped():
-        reading = reader.read(picture, pattern)
-        if copy is not None:
-            from mnist_classifier.read.annotate import save_annotated
+def _picture(name: str) -> Picture:
+    return _standard_input() if name == _STDIN else name
 
-            save_annotated(copy, picture, reading, reader.max_pixels)
-    return reading
+
+def _next(outcomes: Iterator[Outcome]) -> Outcome | None:
+    with _native_lines_dropped():
+        return next(outcomes, None)
 
 
 def _standard_input() -> bytes:
@@ -192,59 +262,50 @@ def _native_lines_dropped() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _with_progress(names: list[str]) -> Iterator[str]:
-    """Yield names, and show on a terminal's standard error how many are done, if many."""
-    if len(names) < _SHOW_PROGRESS_FROM or not sys.stderr.isatty():
-        yield from names
+@contextlib.contextmanager
+def _progress(pictures: Sequence[str]) -> Iterator[Progress | None]:
+    """Show how far the pictures are, if they are many and standard error is a terminal."""
+    total = sum(1 for _ in _files(pictures)) if sys.stderr.isatty() else 0
+    if total < _MANY:
+        yield None
         return
-    from rich.console import Console
-    from rich.progress import track
+    from mnist_classifier.cli.progress import shown
 
-    yield from track(names, "Reading", console=Console(stderr=True), transient=True)
+    with shown(total) as progress:
+        yield progress
 
 
-def _printer(as_json: bool, as_csv: bool, many: bool) -> Any:
+def _printer(as_json: bool, as_csv: bool, many: bool) -> Callable[[Outcome], None]:
     """Return the function that prints one picture's outcome."""
     if as_json:
         return _print_json
     if as_csv:
         import csv
 
+        from mnist_classifier.read.rows import CSV_COLUMNS, to_csv
+
         rows = csv.writer(sys.stdout)
-        header = iter([["picture", "text", "number", "confidence", "refused", "error"]])
-        return lambda name, reading, error: rows.writerows(
-            [
-                *header,
-                [
-                    name,
-                    reading.text if reading else "",
-                    reading.number if reading else "",
-                    f"{reading.confidence:.4f}" if reading and reading.lines else "",
-                    (reading.refused or "") if reading else "",
-                    error or "",
-                ],
-            ]
-        )
-    return lambda name, reading, error: _print_text(name, reading, error, many)
+        header = iter([CSV_COLUMNS])
+        return lambda outcome: rows.writerows([*header, to_csv(outcome)])
+    return lambda outcome: _print_text(outcome, many)
 
 
-def _print_json(name: str, reading: Reading | None, error: str | None) -> None:
+def _print_json(outcome: Outcome) -> None:
     import json
 
-    from mnist_classifier.read.reading import Reading
+    from mnist_classifier.read.rows import to_row
 
-    known = reading or Reading("", (), None)
-    outcome = {"picture": name, **known.to_dict(), "error": error}
-    click.echo(json.dumps(outcome, ensure_ascii=False))
+    print(json.dumps(to_row(outcome), ensure_ascii=False))
 
 
-def _print_text(name: str, reading: Reading | None, error: str | None, many: bool) -> None:
-    prefix = f"{name}: " if many else ""
+def _print_text(outcome: Outcome, many: bool) -> None:
+    prefix = f"{outcome.picture}: " if many else ""
+    reading = outcome.reading
     if reading is None:
-        click.echo(f"error: {error}", err=True)
+        print(f"error: {outcome.error}", file=sys.stderr)
     elif reading.refused:
-        click.echo(f"{prefix}refused: {reading.refused}", err=not many)
+        print(f"{prefix}refused: {reading.refused}", file=sys.stdout if many else sys.stderr)
     else:
         lines = reading.text.split("\n")
         lines[-1] += f"  ({percent(reading.confidence)} sure)"
-        click.echo("\n".join(prefix + line for line in lines))
+        print("\n".join(prefix + line for line in lines))

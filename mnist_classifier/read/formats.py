@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ import numpy.typing as npt
 from mnist_classifier.errors import PictureError
 from mnist_classifier.headers import check_pixels
 from mnist_classifier.read import decoder
+from mnist_classifier.read.child import surroundings
 
 _SECONDS = 10  # of one core, for a page
 _MOST_MEMORY = 1 << 30  # bytes
@@ -107,9 +106,6 @@ def _run(
             f'installed: run  pip install ".[formats]"  in the project\'s folder, or '
             f"{own.conversion}"
         )
-    # It finds what this process finds, and begins in a folder of ours, not where the person is.
-    home = Path(__file__).parents[2]
-    path = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
     command = [sys.executable, "-m", decoder.__name__, own.name]
     limits = [page, max_pixels, _SECONDS, _MOST_MEMORY]
     try:
@@ -118,9 +114,8 @@ def _run(
             input=content,
             capture_output=True,
             timeout=_LONGEST_WAIT,
-            cwd=home,
-            env={**os.environ, "PYTHONPATH": path},
             check=True,
+            **surroundings(),
         )
     except (subprocess.SubprocessError, OSError) as error:
         raise PictureError(

@@ -44,6 +44,7 @@ class LineModel:
         """
         file = NetworkFile(path, "lines.onnx", _EXPECTED)
         self._name = file.name
+        self.sha256 = file.sha256
         self._threads = threads or os.cpu_count() or 1
         # A strip runs on one thread, and strips side by side: none waits for another.
         self._session = file.session(1)

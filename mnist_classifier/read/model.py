@@ -72,6 +72,7 @@ class Model:
         """
         file = NetworkFile(path, "digits.onnx", _EXPECTED)
         self._name = file.name
+        self.sha256 = file.sha256
         self._threads = threads or os.cpu_count() or 1
         # A small batch runs on all threads, which share each operation. A large batch is cut into
         # chunks that fit a core's cache, one a thread: no thread waits for another.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from importlib import resources
@@ -35,6 +36,11 @@ class NetworkFile:
         # ONNX's key for external data. ONNX Runtime would load them from the working folder.
         if b"location" in self._content:
             raise ModelError(f"{self.name}: names data outside itself; {expected}")
+
+    @property
+    def sha256(self) -> str:
+        """The file's SHA-256, in hexadecimal."""
+        return hashlib.sha256(self._content).hexdigest()
 
     def session(self, threads: int) -> Any:
         """Open the network so that it runs each operation on so many threads.

@@ -122,6 +122,10 @@ class DigitReader:
         """Return what makes the same reader in another process: its networks are loaded anew."""
         return self._again, ()
 
+    def single_threaded(self) -> Callable[[], DigitReader]:
+        """Return what makes the same reader, for one core, in another process."""
+        return partial(self._again, threads=1)
+
     def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
         """Find the numbers in a picture and read them.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_classifier.read.headers import HeaderError, picture_size
+from mnist_classifier.headers import HeaderError, picture_size
 from mnist_classifier.web.threads import Threads
 
 # Pixels of the largest picture that the page makes of what is drawn.

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
+import psutil
 import pytest
 
 from tests.read.drawing import png, write
@@ -234,3 +237,152 @@ def test_reading_loads_neither_tensorflow_nor_keras_nor_matplotlib(pictures):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """More pictures than are read before processes start, in two folders; one is damaged."""
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "05").mkdir()
+    for number in range(24):
+        picture = cv2.resize(write(f"{number}"), None, fx=0.3, fy=0.3)
+        place = folder / "05" if 5 < number < 10 else folder
+        (place / f"{number:02}.png").write_bytes(png(picture))
+    (folder / "12.png").write_bytes((folder / "12.png").read_bytes()[:-200])
+    return folder
+
+
+@pytest.fixture(scope="module", params=["rows.jsonl", "rows.csv"])
+def undisturbed(request, many, tmp_path_factory):
+    """The rows of all pictures, read by one process, one after the other."""
+    path = tmp_path_factory.mktemp("rows") / request.param
+    done = mnist("read", many, "--output", path, "--jobs", 1)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr == b"read 23, refused 0, errors 1\n"
+    return path
+
+
+def started(*arguments):
+    """Start `mnist` in a session of its own, as a terminal does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mnist_classifier", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def test_rows_are_the_same_on_all_cores_and_in_the_pictures_order(many, undisturbed, tmp_path):
+    path = tmp_path / undisturbed.name
+    done = mnist("read", many, "-o", path, "-j", 3)
+    assert done.returncode == 1
+    assert path.read_bytes() == undisturbed.read_bytes()
+    names = sorted(path for path in many.rglob("*.png"))
+    if path.suffix == ".csv":
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
+    else:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert [row["picture"] for row in rows] == list(map(str, names))
+    assert len({row["model"] for row in rows} | {row["version"] for row in rows}) == 2
+
+
+def test_a_killed_run_goes_on(many, undisturbed, tmp_path):
+    path = tmp_path / undisturbed.name
+    run = started("read", many, "--output", path, "--jobs", 2)
+    while not path.exists() or path.read_bytes().count(b"\n") < 2:
+        time.sleep(0.01)
+    processes = psutil.Process(run.pid).children()
+    run.kill()
+    run.communicate()
+    before = path.read_bytes()
+    assert undisturbed.read_bytes().startswith(before)
+    assert psutil.wait_procs(processes, timeout=60)[1] == []
+    done = mnist("read", many, "--output", path, "--jobs", 2)
+    assert done.returncode == 1
+    assert done.stderr == b"read 23, refused 0, errors 1\n"
+    assert path.read_bytes() == undisturbed.read_bytes()
+
+
+def test_other_settings_than_a_file_began_with_are_refused(many, undisturbed, tmp_path):
+    path = tmp_path / undisturbed.name
+    path.write_bytes(undisturbed.read_bytes())
+    done = mnist("read", many, "--output", path, "--pattern", "##")
+    assert done.returncode == 2
+    assert b"was begun with pattern none, and now it is ##" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert path.read_bytes() == undisturbed.read_bytes()
+
+
+def test_ctrl_c_ends_all_processes_at_once(many):
+    run = started("read", *[many] * 40, "--json", "--jobs", 2)
+    lines = [run.stdout.readline(), run.stdout.readline()]
+    processes = psutil.Process(run.pid).children()
+    os.killpg(run.pid, signal.SIGINT)
+    rest, stderr = run.communicate()
+    assert (run.returncode, stderr) == (130, b"interrupted\n")
+    assert len(processes) == 2
+    assert not any(process.is_running() for process in processes)
+    for line in [*lines, *rest.splitlines()]:
+        json.loads(line)
+
+
+def test_a_full_disk_is_one_line_and_what_was_written_stands(pictures, tmp_path):
+    name = "rows.jsonl"
+    full, path = tmp_path / f"full.{name}", tmp_path / name
+    full.symlink_to("/dev/full")
+    done = mnist("read", pictures, "--output", full)
+    assert done.returncode == 2
+    assert b"error: cannot write" in done.stderr
+    assert b"no space left on device" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    # A disk that gets full in the middle of a row, and has room again.
+    whole = tmp_path / f"whole-{name}"
+    assert mnist("read", pictures, "--output", whole).returncode == 0
+    limit = len(whole.read_bytes()) - 100
+    done = shell(f"ulimit -c 0; prlimit --fsize={limit} mnist read {pictures} --output {path}")
+    assert done.returncode == 2
+    assert b"file too large" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert len(path.read_bytes()) == limit
+    assert mnist("read", pictures, "--output", path).returncode == 0
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_output_mistakes_are_one_line(pictures, tmp_path):
+    for arguments, message in (
+        (["--output", tmp_path / "rows.txt"], b"expected one that ends with .jsonl or .csv"),
+        (["--output", tmp_path / "rows.csv", "--json"], b"got --output and --json or --csv"),
+        (["--output", tmp_path / "rows.csv", "--annotate", tmp_path], b"got --output and --annot"),
+    ):
+        done = mnist("read", pictures, *arguments)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert done.stderr.count(b"\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
+
+
+def test_how_far_it_is_is_shown_on_a_terminal_and_what_is_read_stays_whole(many):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "mnist_classifier", "read", many, "--json", "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while some := os.read(ours, 4096):
+            shown += some
+    except OSError:  # the other end is closed
+        pass
+    finally:
+        os.close(ours)
+    stdout, _ = run.communicate()
+    assert run.returncode == 1
+    assert len([json.loads(line) for line in stdout.splitlines()]) == 24
+    assert b"/24" in shown
+    assert b"1 errors" in shown
+    assert shown.endswith(b"read 23, refused 0, errors 1\r\n")

@@ -1,0 +1,24 @@
+"""The pictures in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mnist_classifier.read.picture import SUFFIXES
+
+
+def pictures_in(folder: Path) -> Iterator[Path]:
+    """Yield the pictures in a folder and in those in it, by name; one folder is listed at a time.
+
+    Links to folders are not followed, and folders that may not be listed are passed over.
+    """
+    try:
+        inside = sorted(folder.iterdir())
+    except PermissionError:
+        return
+    for path in inside:
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
+        elif path.is_dir() and not path.is_symlink():
+            yield from pictures_in(path)

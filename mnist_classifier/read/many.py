@@ -1,0 +1,228 @@
+"""Many pictures, read on all cores, in their order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any, cast
+
+from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.read import worker
+from mnist_classifier.read.child import surroundings
+from mnist_classifier.read.outcome import Outcome, Request, read_one
+from mnist_classifier.read.pattern import Pattern
+from mnist_classifier.read.picture import Picture
+from mnist_classifier.read.reader import DigitReader
+
+_FEW = 16  # pictures that are read before a process has started
+_AHEAD = 16  # pictures for each process: read, being read, or waiting, ahead of the next outcome
+
+
+def read_many(
+    reader: DigitReader,
+    pictures: Iterable[Picture],
+    pattern: str | Pattern | None = None,
+    *,
+    jobs: int | None = None,
+    copies: Iterable[Path] | None = None,
+) -> Generator[Outcome, None, None]:
+    """Read pictures on several cores; yield their outcomes in the pictures' order.
+
+    Each core has a process with a reader of its own, like ``reader``. A few pictures are read in
+    this process, which is sooner. However many pictures there are, a bounded number of them is in
+    memory: ``pictures`` may be a generator.
+
+    Args:
+        reader: Reads them, as in ``reader.read``.
+        pictures: Paths, picture files' bytes, arrays or ``PIL.Image.Image``; no file objects.
+        pattern: What each line is known to look like: see `Pattern.parse`.
+        jobs: How many processes read; as many as processors when left out. With 1, this process
+            reads all, and a picture that ends it ends all.
+        copies: Where each picture's annotated copy goes; no copies when left out.
+
+    Yields:
+        What came of each picture. A picture that is damaged, or that ends the process that reads
+        it, has an error, and the others are read.
+
+    Raises:
+        SettingsError: The pattern is none, or ``jobs`` is below 1.
+        MnistError: A process cannot start.
+    """
+    if jobs is not None and jobs < 1:
+        raise SettingsError(f"jobs is {jobs}; expected at least 1")
+    known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
+    requests = map(Request, pictures) if copies is None else map(Request, pictures, copies)
+    count = jobs or _processors()
+    first = list(islice(requests, _FEW + 1))
+    if count == 1 or len(first) <= _FEW:
+        return (read_one(reader, request, known) for request in chain(first, requests))
+    return _in_order(
+        chain(first, requests), count, partial(_Process, reader.single_threaded(), known)
+    )
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Process:
+    """A process that reads pictures; ends when it is closed, or nobody asks any more."""
+
+    def __init__(self, make_reader: Callable[[], DigitReader], pattern: Pattern | None) -> None:
+        """Start it; `begin` waits until it can be asked."""
+        self._first = (Path.cwd(), make_reader, pattern)
+        # In a session of its own, Ctrl-C does not come to it: whoever began it ends it.
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", worker.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **surroundings(),
+        )
+
+    def begin(self) -> None:
+        """Load the networks.
+
+        Raises:
+            MnistError: It cannot.
+        """
+        try:
+            self._ask(self._first)
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise MnistError(
+                f"a process that reads pictures {self._end()} before it began; expected memory "
+                "for one a job: give fewer jobs"
+            ) from error
+
+    def read(self, request: Request) -> Outcome:
+        """Read a picture.
+
+        Raises:
+            PictureError: The process ended.
+        """
+        try:
+            outcome: Outcome = self._ask(request)
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise PictureError(
+                f"{request.name}: the process that read it {self._end()}; expected a picture that "
+                "can be read in the memory there is: give fewer jobs, or save it again"
+            ) from error
+        return outcome
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, though nobody closed it."""
+        return self._process.poll() is not None
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Free what is left of it, once nobody waits for its answer."""
+        self.kill()
+        with contextlib.suppress(OSError), self._process:  # what it did not take any more
+            pass
+
+    def _ask(self, question: object) -> Any:
+        content = pickle.dumps(question)  # all of it, before any is sent
+        stdin, stdout = cast("IO[bytes]", self._process.stdin), self._process.stdout
+        stdin.write(content)
+        stdin.flush()
+        answer, error = pickle.load(cast("IO[bytes]", stdout))  # noqa: S301 — from a process of ours
+        if error is not None:
+            raise error
+        return answer
+
+    def _end(self) -> str:
+        """Wait for its end; return how it came."""
+        code = self._process.wait()
+        if code >= 0:
+            return f"ended with exit code {code}"
+        name = signal.Signals(-code).name
+        memory = ", as where memory runs out" if name == "SIGKILL" else ""
+        return f"was ended by {name}{memory}"
+
+
+class _Processes:
+    """Several processes, each asked by one thread at a time; one that ends is replaced."""
+
+    def __init__(self, count: int, start: Callable[[], _Process]) -> None:
+        self._start = start
+        self._lock = threading.Lock()
+        self._all: set[_Process] = set()
+        self._closed = False
+        self._idle: SimpleQueue[_Process | None] = SimpleQueue()  # None: not started yet
+        for _ in range(count):
+            self._idle.put(None)
+
+    def read(self, request: Request) -> Outcome:
+        """Read a picture in a process that has nothing to do."""
+        process = self._idle.get()
+        try:
+            if process is None or process.has_ended:
+                process = self._begin_instead_of(process)
+            return process.read(request)
+        except PictureError as error:
+            return Outcome(request.name, None, str(error))
+        finally:
+            self._idle.put(process)
+
+    def end(self) -> None:
+        """End all processes at once; none starts any more."""
+        with self._lock:
+            self._closed = True
+            for process in self._all:
+                process.kill()
+
+    def close(self) -> None:
+        """Free what is left of them, once nobody waits for them."""
+        for process in self._all:
+            process.close()
+
+    def _begin_instead_of(self, ended: _Process | None) -> _Process:
+        with self._lock:
+            if self._closed:
+                raise MnistError("no picture is read any more")
+            if ended is not None:
+                self._all.remove(ended)
+                ended.close()
+            process = self._start()
+            self._all.add(process)
+        process.begin()
+        return process
+
+
+def _in_order(
+    requests: Iterable[Request], count: int, start: Callable[[], _Process]
+) -> Generator[Outcome, None, None]:
+    processes = _Processes(count, start)
+    threads = ThreadPoolExecutor(count)
+    waiting: deque[Future[Outcome]] = deque()
+    try:
+        for request in requests:
+            waiting.append(threads.submit(processes.read, request))
+            while waiting and (len(waiting) >= _AHEAD * count or waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        processes.end()
+        threads.shutdown(cancel_futures=True)
+        processes.close()
