@@ -35,6 +35,11 @@ def test_plain_keras_comes_before_the_package():
         assert term in plain
 
 
+def test_binder_installs_what_the_notebook_needs():
+    asked = (ROOT / ".binder" / "requirements.txt").read_text()
+    assert f'pip install "{asked.strip()}"' in nbformat.read(PATH, as_version=4).cells[0].source
+
+
 @pytest.mark.slow
 def test_it_runs_from_top_to_bottom():
     notebook = nbformat.read(PATH, as_version=4)
