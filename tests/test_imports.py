@@ -11,7 +11,7 @@ PACKAGE = "mnist_classifier"
 
 # What each room may import of ours besides itself. A module's room is the longest name in this
 # table that it begins with.
-GROUND = {"errors", "normalisation", "idx", "version", "ctc", "npz", "headers"}
+GROUND = {"errors", "normalisation", "idx", "version", "ctc", "npz", "headers", "onnx_runtime"}
 BELOW = {
     "errors": set(),
     "version": set(),
@@ -19,8 +19,9 @@ BELOW = {
     "ctc": set(),
     "npz": set(),
     "headers": {"errors"},
+    "onnx_runtime": set(),
     "idx": {"errors", "npz"},
-    "read": {"errors", "headers", "normalisation", "ctc", "version"},
+    "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_classifier.errors import ModelError
+from mnist_classifier.onnx_runtime import import_onnx_runtime
 
 CARD_KEY = "mnist_classifier.card"
 
@@ -48,8 +49,7 @@ class NetworkFile:
         Raises:
             ModelError: The file is damaged or no ONNX.
         """
-        import onnxruntime
-
+        onnxruntime = import_onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # the exception says what is wrong

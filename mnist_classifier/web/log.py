@@ -36,7 +36,7 @@ def configuration(access_log: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": _JsonLines if access_log == "json" else _TextLines}},
+        "formatters": {"line": {"()": _JsonFormatter if access_log == "json" else _TextFormatter}},
         "handlers": {"stderr": {"()": _StandardError, "formatter": "line"}},
         "loggers": {
             **dict.fromkeys(("asyncio", "uvicorn", __package__), ours),
@@ -74,7 +74,7 @@ class _StandardError(logging.Handler):
             self.handleError(record)
 
 
-class _JsonLines(logging.Formatter):
+class _JsonFormatter(logging.Formatter):
     """Each record is a JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -85,7 +85,7 @@ class _JsonLines(logging.Formatter):
         return json.dumps(fields)
 
 
-class _TextLines(logging.Formatter):
+class _TextFormatter(logging.Formatter):
     """Each record is a line of ``name=value`` (logfmt); a traceback follows, indented."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import ModelError
 from mnist_classifier.read.network_file import CARD_KEY
+from tests.conftest import ROOT
 
 onnx = pytest.importorskip("onnx")
 
@@ -153,3 +157,17 @@ def test_the_shipped_model_is_small_and_its_card_lies_beside_it():
     card = json.loads((folder / "digits.json").read_text())
     inside = DigitReader().model.card
     assert {key: card[key] for key in inside} == inside
+
+
+def test_a_reader_leaves_nothing_in_the_home_folder(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    code = "from mnist_classifier import DigitReader; DigitReader()"
+    subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        check=True,
+        cwd=ROOT,
+        env={**environment, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")},
+    )
+    assert not list(home.iterdir())
