@@ -11,7 +11,17 @@ PACKAGE = "mnist_classifier"
 
 # What each room may import of ours besides itself. A module's room is the longest name in this
 # table that it begins with.
-GROUND = {"errors", "normalisation", "idx", "version", "ctc", "npz", "headers", "onnx_runtime"}
+GROUND = {
+    "errors",
+    "normalisation",
+    "idx",
+    "version",
+    "ctc",
+    "npz",
+    "headers",
+    "onnx_runtime",
+    "native_output",
+}
 BELOW = {
     "errors": set(),
     "version": set(),
@@ -20,6 +30,7 @@ BELOW = {
     "npz": set(),
     "headers": {"errors"},
     "onnx_runtime": set(),
+    "native_output": set(),
     "idx": {"errors", "npz"},
     "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version"},
     "web": GROUND | {"read"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ import click
 
 from mnist_classifier.cli import options
 from mnist_classifier.errors import PictureError, SettingsError
+from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.certainty import percent
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _picture(name: str) -> Picture:
 
 
 def _next(outcomes: Iterator[Outcome]) -> Outcome | None:
-    with _native_lines_dropped():
+    with native_lines_dropped():
         return next(outcomes, None)
 
 
@@ -242,24 +242,6 @@ def _standard_input() -> bytes:
             f"cannot read standard input: {error.strerror or error}; expected a picture: "
             "send one with  < picture.png"
         ) from error
-
-
-@contextlib.contextmanager
-def _native_lines_dropped() -> Iterator[None]:
-    """Drop what OpenCV, libpng and others write straight to the process's standard error."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # it is closed
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +17,7 @@ from mnist_classifier.headers import HeaderError, picture_size
 from mnist_classifier.idx import entries
 from mnist_classifier.learn.arrays import Images, Labels
 from mnist_classifier.learn.data.dataset import CLASSES, SIDE
+from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.normalisation import normalise
 
 Part: TypeAlias = tuple[Images, Labels]
@@ -133,7 +132,7 @@ def _is_named_as_picture(path: Path) -> bool:
 
 def _read(files: Sequence[Path], tell: Tell) -> list[_Picture]:
     pictures = []
-    with _decoders_silent():
+    with native_lines_dropped():
         for place, path in enumerate(files):
             if place % _TOLD_EVERY == 0:
                 tell(f"{place:,} of {len(files):,} pictures")
@@ -247,21 +246,3 @@ def _unreadable(path: Path, reason: str) -> DataError:
         f"{path} cannot be used: {reason}; expected a picture of one digit, as PNG, JPEG, WebP, "
         "BMP, GIF or TIFF: open it in a viewer and save it again, or take it away"
     )
-
-
-@contextlib.contextmanager
-def _decoders_silent() -> Iterator[None]:
-    """Drop what OpenCV's decoders write straight to the process's standard error."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # it is closed
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
