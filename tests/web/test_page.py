@@ -358,7 +358,7 @@ def test_the_page_waits_longer_each_time_and_as_long_as_it_is_asked_to(open_page
     assert page.evaluate("waits") == [1000]
 
 
-def test_the_page_waits_for_a_server_that_is_truly_busy(open_page, serve_here):
+def test_the_page_waits_for_a_server_that_is_truly_busy(serve_here, open_page):
     client, gate = serve_here(max_in_flight=1)
     page = open_page(SimpleNamespace(url=str(client.base_url).rstrip("/")), allowed="503")
     expect(page.locator("#score")).not_to_be_empty()
