@@ -5,6 +5,7 @@ This is the only place where either is done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -39,11 +40,44 @@ def normalise_lines(greys: npt.NDArray[np.uint8]) -> FloatImage:
     Returns:
         Shape ``(n, 32, width)``, in [-0.2, 1.2]: dark is 1.
     """
-    flat = greys.reshape(len(greys), -1)
-    low, high = np.percentile(flat, [2, 98], axis=1).astype(np.float32)[:, :, None, None]
+    low, high = grey_quantiles(greys, [0.02, 0.98]).astype(np.float32)[:, :, None, None]
     span = np.maximum(high - low, np.float32(_LEAST_CONTRAST))
     stretched: FloatImage = np.clip((high - greys.astype(np.float32)) / span, -0.2, 1.2)
     return stretched
+
+
+def grey_quantiles(
+    greys: npt.NDArray[np.uint8], shares: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """Return what `np.quantile` does for each picture, from its histogram: many times as fast.
+
+    Args:
+        greys: Shape ``(n, height, width)``.
+        shares: In [0, 1].
+
+    Returns:
+        Shape ``(len(shares), n)``.
+    """
+    flat = greys.reshape(len(greys), -1)
+    until = np.stack([np.bincount(one, minlength=256) for one in flat]).cumsum(axis=1)
+    places = np.array(shares)[:, None] * (flat.shape[1] - 1)
+    low, high = (
+        (until <= place[..., None]).sum(axis=-1) for place in (places // 1, -(-places // 1))
+    )
+    return np.asarray(low + (places % 1) * (high - low))
+
+
+def quantile(values: npt.NDArray[np.number], share: float) -> float:
+    """Return what `np.quantile` does, which takes long to start.
+
+    Args:
+        values: Any shape, not empty.
+        share: In [0, 1].
+    """
+    ordered = np.sort(values, axis=None)
+    low, part = divmod(share * (len(ordered) - 1), 1)
+    first, second = ordered[int(low)], ordered[min(int(low) + 1, len(ordered) - 1)]
+    return float(first + part * (second - first))
 
 
 def ink_box(ink: npt.NDArray[Any], threshold: float = 0.2) -> tuple[int, int, int, int] | None:

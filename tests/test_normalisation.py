@@ -10,9 +10,11 @@ from hypothesis.extra import numpy as arrays
 from mnist_classifier.normalisation import (
     BOX,
     SIDE,
+    grey_quantiles,
     ink_box,
     is_normalised,
     normalise,
+    quantile,
     stroke_width,
 )
 
@@ -87,3 +89,15 @@ def test_an_image_in_mnists_form_stays_as_it_is(sample):
         assert np.array_equal(normalise(ink), ink)
         assert not is_normalised(np.roll(ink, 2, axis=1))
         assert not is_normalised(ink[1:])
+
+
+@given(
+    arrays.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 70))),
+    st.floats(0, 1),
+)
+def test_quantiles_are_numpys(greys, share):
+    flat = greys.reshape(len(greys), -1)
+    expected = np.quantile(flat, [share, 0.5], axis=1)
+    np.testing.assert_allclose(grey_quantiles(greys, [share, 0.5]), expected, atol=1e-9)
+    values = greys[0].astype(np.float32) / 7
+    assert quantile(values, share) == pytest.approx(np.quantile(values, share), abs=1e-5)

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -108,6 +107,8 @@ def _chatter_kept_back() -> Iterator[None]:
 
     TensorFlow writes notes on processors and drivers there before it can be told not to.
     """
+    import tempfile
+
     with tempfile.TemporaryFile() as chatter:
         sys.stderr.flush()
         stderr = os.dup(2)

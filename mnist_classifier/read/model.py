@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float32]
 CLASSES = 10
 MEASURES = ("digit_probability", "confidence")
 
-_CHUNK = 128
+_CHUNK = 128  # images at most: they fit a core's cache
+_LEAST_CHUNK = 16  # fewer take no longer than a thread does to start
 _SHAPES = ((SIDE, SIDE), (SIDE, SIDE, 1), (SIDE * SIDE,))  # of an image
 _EXPECTED = (
     "expected an ONNX file made by  mnist export: "
@@ -74,23 +75,23 @@ class Model:
         self._name = file.name
         self.sha256 = file.sha256
         self._threads = threads or os.cpu_count() or 1
-        # A small batch runs on all threads, which share each operation. A large batch is cut into
-        # chunks that fit a core's cache, one a thread: no thread waits for another.
-        self._few = file.session(self._threads)
-        self._many = self._few if self._threads == 1 else file.session(1)
+        # Threads that share an operation keep cores busy while they wait for each other. A batch is
+        # cut into chunks instead, one a thread.
+        self._session = file.session(1)
         self._check_shapes(file.name)
-        self.card = file.card(self._few)
+        self.card = file.card(self._session)
         self.temperature, self.refusal = _settings(self.card, file.name)
 
     def logits(self, images: Floats) -> Floats:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""
         if len(images) == 0:
             return np.empty((0, CLASSES), np.float32)
-        if len(images) <= _CHUNK:
-            return self._run(self._few, images)
-        chunks = [images[i : i + _CHUNK] for i in range(0, len(images), _CHUNK)]
+        size = min(_CHUNK, max(_LEAST_CHUNK, math.ceil(len(images) / self._threads)))
+        if len(images) <= size:
+            return self._run(images)
+        chunks = [images[i : i + size] for i in range(0, len(images), size)]
         with ThreadPoolExecutor(self._threads) as pool:
-            return np.concatenate(list(pool.map(partial(self._run, self._many), chunks)))
+            return np.concatenate(list(pool.map(self._run, chunks)))
 
     def judge(self, images: Floats, threshold: float) -> Judgement:
         """Classify images, and refuse those that are no digit.
@@ -116,9 +117,9 @@ class Model:
         labels = logits.argmax(axis=1)
         return Judgement(labels, scaled / total, confidences, scores >= threshold, scores)
 
-    def _run(self, session: Any, images: Floats) -> Floats:
+    def _run(self, images: Floats) -> Floats:
         try:
-            logits: Floats = session.run(["logits"], {"images": images})[0]
+            logits: Floats = self._session.run(["logits"], {"images": images})[0]
         except Exception as error:  # its own exceptions share no base but this
             raise ModelError(
                 f"{self._name}: ONNX Runtime cannot run it on {len(images)} images; {_EXPECTED}"
@@ -128,7 +129,7 @@ class Model:
         return logits
 
     def _check_shapes(self, name: str) -> None:
-        inputs, outputs = self._few.get_inputs(), self._few.get_outputs()
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         found = [
             f"{kind} {' and '.join(f'{v.name} {v.type} {v.shape}' for v in values)}"
             for kind, values in (("input", inputs), ("output", outputs))

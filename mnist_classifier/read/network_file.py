@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,7 @@ class NetworkFile:
 
     def _read(self, path: str | Path | None, shipped: str) -> bytes:
         if path is None:
-            return (resources.files("mnist_classifier.read") / "pretrained" / shipped).read_bytes()
+            return (Path(__file__).parent / "pretrained" / shipped).read_bytes()
         try:
             if Path(path).stat().st_size > _MAX_BYTES:
                 raise ModelError(f"{path}: more than {_MAX_BYTES:,} bytes; {self._expected}")

@@ -13,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import SettingsError
-from mnist_classifier.normalisation import SIDE, FloatImage, ink_box, is_normalised, normalise
+from mnist_classifier.normalisation import (
+    SIDE,
+    FloatImage,
+    ink_box,
+    is_normalised,
+    normalise,
+    quantile,
+)
 from mnist_classifier.read.choice import choose
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
@@ -393,8 +400,8 @@ def _digit(character: Character, scale: float, shape: tuple[int, ...], file_scal
 def _spaced(characters: Sequence[str], boxes: Sequence[tuple[float, float, float, float]]) -> str:
     """Return a line's text, with a space at each gap that is much wider than the others."""
     gaps = [b[0] - (a[0] + a[2]) for a, b in pairwise(boxes)]
-    height = float(np.median([box[3] for box in boxes]))
-    usual = float(np.median(gaps)) if len(gaps) > 2 else 0.5 * height
+    height = quantile(np.array([box[3] for box in boxes]), 0.5)
+    usual = quantile(np.array(gaps), 0.5) if len(gaps) > 2 else 0.5 * height
     text = characters[0]
     for gap, character in zip(gaps, characters[1:], strict=True):
         text += (" " if gap > max(3 * usual, 1.5 * height) else "") + character

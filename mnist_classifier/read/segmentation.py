@@ -11,7 +11,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.normalisation import FloatImage, ink_box, normalise, stroke_width
+from mnist_classifier.normalisation import (
+    FloatImage,
+    grey_quantiles,
+    ink_box,
+    normalise,
+    quantile,
+    stroke_width,
+)
 from mnist_classifier.read.picture import BgrImage
 from mnist_classifier.read.work import Work, check_marks
 
@@ -116,7 +123,7 @@ def _uniform_background(picture: BgrImage) -> BgrImage | None:
         thin = stroke_width((~paper).astype(np.float32)) < 0.35 * min(grey.shape)
         if between < 0.9 * total or paper.mean() < 0.5 or not thin:
             return None
-    colour = np.median(picture[paper], axis=0).astype(np.uint8)
+    colour = grey_quantiles(picture[paper].T[:, None], [0.5])[0].astype(np.uint8)
     return np.asarray(np.broadcast_to(colour, picture.shape).copy(), np.uint8)
 
 
@@ -169,7 +176,7 @@ def _grain(strength: FloatImage) -> float:
     sample = strength[:: max(1, strength.shape[0] // 400), :: max(1, strength.shape[1] // 400)]
     # A quarter of a normal distribution lies within 0.319 standard deviations of its mean. Ink may
     # cover half of a picture, but is not in that quarter.
-    return float(np.quantile(np.abs(sample), 0.25)) / 0.319
+    return quantile(np.abs(sample), 0.25) / 0.319
 
 
 def _level(values: FloatImage) -> float:
@@ -221,7 +228,7 @@ def _cut_out(
     boxes = stats[1:, :4]
     tall = np.sort(np.maximum(boxes[:, 2], boxes[:, 3]))[::-1]
     # A speck is small beside the largest marks, or below 3 pixels.
-    reference = float(np.median(tall[: max(1, min(len(tall), 5))]))
+    reference = quantile(tall[:5], 0.5) if len(tall) else 0.0
     least = max(3.0, 0.12 * reference)
     wanted = 1 + np.flatnonzero(np.maximum(boxes[:, 2], boxes[:, 3]) >= least)
     areas = stats[wanted, 2].astype(np.int64) * stats[wanted, 3]
@@ -236,7 +243,7 @@ def _cut_out(
         near = cv2.dilate(own, np.ones((3, 3), np.uint8)) & (1 - others)
         near &= faint[top:bottom, left:right] | own
         local = strength[top:bottom, left:right]
-        level = float(np.percentile(local[own > 0], 85))
+        level = quantile(local[own > 0], 0.85)
         ink = np.clip(local / level, 0, 1) * near
         marks.append(Mark((left, top, right - left, bottom - top), ink.astype(np.float32), level))
     return _without_uprights([m for m in marks if not _is_frame(m, strength.shape)], strength.shape)
@@ -395,7 +402,7 @@ def group_lines(marks: list[Mark]) -> list[list[Mark]]:
     """
     if not marks:
         return []
-    typical = float(np.median([mark.box[3] for mark in marks]))
+    typical = quantile(np.array([mark.box[3] for mark in marks]), 0.5)
     lines: list[list[Mark]] = []
     # The last three marks of each line: their tops, and their heights; none overlaps before it is.
     tops, heights = np.full((2, len(marks), 3), -np.inf)

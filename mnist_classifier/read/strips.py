@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.normalisation import LINE_HEIGHT
+from mnist_classifier.normalisation import LINE_HEIGHT, grey_quantiles
 from mnist_classifier.read.picture import BgrImage
 
 Grey = npt.NDArray[np.uint8]
@@ -113,8 +113,9 @@ def to_grey(picture: BgrImage) -> tuple[Pyramid, float]:
 
 
 def _contrast(grey: npt.NDArray[Any]) -> float:
-    low, high = np.percentile(grey[::2, ::2] if grey.size > 10_000 else grey, [2, 98])
-    return float(high - low)
+    sample = grey[::2, ::2] if grey.size > 10_000 else grey
+    low, high = grey_quantiles(sample[None], [0.02, 0.98])
+    return float(high[0] - low[0])
 
 
 def whole(grey: Pyramid) -> Iterator[Strip]:
