@@ -18,6 +18,8 @@ from mnist_classifier.read.reading import Line, Reading
 # mark was found, as in noise; of other two; of more from fewer marks; of other more.
 _LEAST_OF_TWO_FROM_ONE, _LEAST_PASSING_OVER, _LEAST_OF_TWO_UNSEEN = 0.95, 0.9, 0.8
 _LEAST_OF_TWO, _LEAST_FROM_FEWER, _LEAST_OF_MORE = 0.5, 0.65, 0.4
+# Each of several lines in fewer marks must have so many digits, and be as sure as this.
+_LEAST_DIGITS_OF_PART, _LEAST_OF_PART = 2, 0.9
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
 # A single mark's odds, against another digit and against several: its network saw it alone, in its
@@ -49,7 +51,7 @@ def choose(
     if of_lines.refused:
         return of_marks
     if of_marks.refused:
-        return of_lines if of_lines.confidence >= _least(of_lines, marks) else of_marks
+        return of_lines if _is_sure(of_lines, marks) else of_marks
     if "?" in of_marks.text or len(of_marks.lines) > 1 or against is None:
         return of_marks if _stands(of_marks, of_lines) else of_lines
     if of_marks.number == of_lines.number:
@@ -58,6 +60,17 @@ def choose(
     chosen, sure = (of_marks, odds) if odds > 1 else (of_lines, 1 / max(odds, 1e-12))
     (line,) = chosen.lines
     return replace(chosen, lines=(_of_probability(line, min(line.probability, sure / (1 + sure))),))
+
+
+def _is_sure(of_lines: Reading, marks: int) -> bool:
+    """Return whether lines are sure enough where marks were refused."""
+    if 0 < marks < len(of_lines.lines):  # as scribbles and letters give, cut in two by a strip
+        number = of_lines.number.split("\n")
+        if min(map(len, number)) < _LEAST_DIGITS_OF_PART:
+            return False
+        if min(line.probability for line in of_lines.lines) < _LEAST_OF_PART:
+            return False
+    return of_lines.confidence >= _least(of_lines, marks)
 
 
 def _least(of_lines: Reading, marks: int) -> float:
