@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -277,17 +277,22 @@ def _print_json(outcome: Outcome) -> None:
 
     from mnist_classifier.read.rows import to_row
 
-    print(json.dumps(to_row(outcome), ensure_ascii=False))
+    _print(json.dumps(to_row(outcome), ensure_ascii=False))
 
 
 def _print_text(outcome: Outcome, many: bool) -> None:
     prefix = f"{outcome.picture}: " if many else ""
     reading = outcome.reading
     if reading is None:
-        print(f"error: {outcome.error}", file=sys.stderr)
+        _print(f"error: {outcome.error}", sys.stderr)
     elif reading.refused:
-        print(f"{prefix}refused: {reading.refused}", file=sys.stdout if many else sys.stderr)
+        _print(f"{prefix}refused: {reading.refused}", sys.stdout if many else sys.stderr)
     else:
         lines = reading.text.split("\n")
         lines[-1] += f"  ({percent(reading.confidence)} sure)"
-        print("\n".join(prefix + line for line in lines))
+        _print("\n".join(prefix + line for line in lines))
+
+
+def _print(text: str, stream: TextIO | None = None) -> None:
+    """Print text and the line's end in one piece: an interruption leaves no half line."""
+    (stream or sys.stdout).write(f"{text}\n")

@@ -31,7 +31,7 @@ _MORE_MARKS, _RULE_AS_ONE = 100.0, 0.3
 # Several lines, or marks among which are foreign ones, stand where they are as sure as this, or so
 # many times as probable.
 _SURE, _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.9, 0.95, 1.3
-# A single mark stands against several lines if none of them is as sure as this.
+# A single mark stands against several lines if none of more than one digit is as sure as this.
 _SURE_BESIDE_ONE = 0.8
 
 
@@ -122,7 +122,13 @@ def _stands(of_marks: Reading, of_lines: Reading) -> bool:
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
     if len(of_marks.number) == 1 and len(of_lines.lines) > 1:
         # A frame around numbers may look like a digit.
-        return max(line.probability for line in of_lines.lines) < _SURE_BESIDE_ONE
+        digits = of_lines.number.split("\n")
+        longer = [
+            line.probability
+            for line, number in zip(of_lines.lines, digits, strict=True)
+            if len(number) > 1
+        ]
+        return max(longer, default=0.0) < _SURE_BESIDE_ONE
     if _without_ones(of_marks) == _without_ones(of_lines) and _length(of_lines) < _length(of_marks):
         return False  # what marks have more is rules or edges
     least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)

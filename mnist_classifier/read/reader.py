@@ -45,7 +45,7 @@ from mnist_classifier.read.strips import Pyramid, Strip, about, to_grey, varied,
 from mnist_classifier.read.turning import (
     TURNS,
     box_before,
-    is_column_taken_for_one,
+    is_misread_column,
     is_possible,
     is_surer,
     may_be_turned,
@@ -178,7 +178,7 @@ class DigitReader:
             return of_lines
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
         reading = choose(marks.reading, of_lines, marks.count, against)
-        if may_turn and may_be_turned(len(reading.digits), reading.confidence, marks.found):
+        if may_turn and may_be_turned(reading, marks.found):
             return self._read_turned(image, file_scale, reading, marks.found, ink_scale)
         return reading
 
@@ -281,7 +281,7 @@ class DigitReader:
             before = len(reading.digits) * reading.confidence
             if is_surer(best, len(other.digits), other.confidence, before, len(found)):
                 return _turned_back(other, best, upright.shape, file_scale)
-        if is_column_taken_for_one(len(reading.digits), found):
+        if is_misread_column(reading, found):
             reason = "no digit: marks one above the other; turn the picture if it lies on its side"
             return Reading("", (), reason)
         return reading

@@ -56,6 +56,7 @@ class Mark:
         return normalise(self.ink)
 
 
+_LEAST_INSIDE = 2  # marks that touch no edge, beside which those that do may be none
 _RULE_SHAPE, _TALLER = 4, 1.3  # times as long as thick, and as the tallest mark inside
 
 Classify = Callable[[list[Mark]], tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]
@@ -364,15 +365,15 @@ def touches_edge(mark: Mark, shape: tuple[int, ...]) -> bool:
 def without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
     """Return marks without rules and neighbours' ink that a picture's edge cuts off.
 
-    They touch the edge, and are long and thin or level with no mark that touches none. Where all
-    touch it, all stay: the picture is a close crop.
+    They touch the edge, and are long and thin or level with no mark that touches none. Where nearly
+    all touch it, all stay: the picture is a close crop, or the parts of one digit.
 
     Args:
         marks: All of a picture.
         shape: Of the picture, ``(height, width)``.
     """
     inside = [mark for mark in marks if not touches_edge(mark, shape)]
-    if not inside or len(inside) == len(marks):
+    if len(inside) < _LEAST_INSIDE or len(inside) == len(marks):
         return marks
     tops = np.array([mark.box[1] for mark in inside], float)
     heights = np.array([mark.box[3] for mark in inside], float)

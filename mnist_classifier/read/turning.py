@@ -1,7 +1,7 @@
 """Pictures stored on their side or upside down: when to turn one, and where its digits lie then.
 
-A number on its side is a column of marks. Read as it stands, it is unsure, refused, or all of it is
-taken for one digit: a tall 1, most often. A column of upright digits is read as several.
+A number on its side is a column of marks. Read as it stands, it is unsure, refused, or few digits
+are seen in it: one tall 1, most often. A column of upright digits is read as several.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mnist_classifier.read.reading import Reading
 from mnist_classifier.read.segmentation import Box, Mark
 
 TURNS = (1, 3, 2)
@@ -28,28 +29,30 @@ _MAIN = 0.4  # of the largest mark: smaller ones are dots and specks
 _LONG = 2.0  # times as long as broad, and as its tallest mark
 
 
-def is_column_taken_for_one(digits: int, marks: Sequence[Mark]) -> bool:
-    """Return whether one digit was read where marks stand one above the other."""
-    if digits != 1 or len(marks) < _DIGITS:
+def is_misread_column(reading: Reading, marks: Sequence[Mark]) -> bool:
+    """Return whether single digits were read where more marks stand one above the other."""
+    digits = reading.number.split("\n")
+    if max(map(len, digits)) != 1 or len(marks) < _DIGITS:
         return False
     boxes = np.array([mark.box for mark in marks], float)
     sizes = boxes[:, 2:].max(axis=1)
     boxes = boxes[sizes >= _MAIN * sizes.max()]
     width, height = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) - boxes[:, :2].min(axis=0)
-    return len(boxes) >= _DIGITS and bool(height >= _LONG * max(width, boxes[:, 3].max()))
+    is_column = bool(height >= _LONG * max(width, boxes[:, 3].max()))
+    return len(boxes) >= _DIGITS and 2 * len(digits) < len(boxes) and is_column
 
 
-def may_be_turned(digits: int, confidence: float, marks: Sequence[Mark]) -> bool:
+def may_be_turned(reading: Reading, marks: Sequence[Mark]) -> bool:
     """Return whether a picture may hold a number that does not stand upright.
 
     Args:
-        digits: How many were read in it as it stands; 0 where it was refused.
-        confidence: That they are right, in [0, 1].
+        reading: Of the picture as it stands.
         marks: All that were found in it.
     """
     if not _DIGITS <= len(marks) <= MOST_MARKS:
         return False
-    return not digits or confidence < _UNSURE or is_column_taken_for_one(digits, marks)
+    is_unsure = not reading.digits or reading.confidence < _UNSURE
+    return is_unsure or is_misread_column(reading, marks)
 
 
 def is_possible(digits: int, marks: int) -> bool:
