@@ -194,7 +194,7 @@ def _files(pictures: Sequence[str]) -> Iterator[str]:
     from mnist_classifier.read.folder import pictures_in
     from mnist_classifier.read.picture import SUFFIXES
 
-    folders = {name: Path(name) for name in pictures if name != _STDIN and Path(name).is_dir()}
+    folders = {name: Path(name) for name in pictures if name != _STDIN and _is_folder(name)}
     for folder in folders.values():
         if next(pictures_in(folder), None) is None:
             raise PictureError(
@@ -204,6 +204,13 @@ def _files(pictures: Sequence[str]) -> Iterator[str]:
     return chain.from_iterable(
         map(str, pictures_in(folders[name])) if name in folders else [name] for name in pictures
     )
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # such as of a name that is too long: what is wrong is said when it is read
+        return False
 
 
 def _names(files: Iterator[str], rows: RowFile | None, progress: Progress | None) -> Iterator[str]:

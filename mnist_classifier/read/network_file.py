@@ -67,7 +67,7 @@ class NetworkFile:
         """
         try:
             card = json.loads(session.get_modelmeta().custom_metadata_map[CARD_KEY])
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, RecursionError) as error:
             raise ModelError(f"{self.name}: carries no model card; {self._expected}") from error
         if not isinstance(card, dict):
             raise ModelError(f"{self.name}: its model card is no JSON object; {self._expected}")
@@ -77,7 +77,10 @@ class NetworkFile:
         if path is None:
             return (Path(__file__).parent / "pretrained" / shipped).read_bytes()
         try:
-            if Path(path).stat().st_size > _MAX_BYTES:
+            size = Path(path).stat().st_size
+            if not Path(path).is_file():  # a pipe or a device never ends
+                raise ModelError(f"cannot read {path}: no ordinary file; {self._expected}")
+            if size > _MAX_BYTES:
                 raise ModelError(f"{path}: more than {_MAX_BYTES:,} bytes; {self._expected}")
             return Path(path).read_bytes()
         except (OSError, ValueError) as error:

@@ -40,6 +40,8 @@ _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
 _BLANK = 20  # of 255 levels: fainter ink is not found
 _PILLOW_MODES = ("1", "L", "RGB", "RGBA", "I;16", "F")  # whose arrays mean what ours mean
+_PAPER_PIXELS = 1_000_000  # of which the paper's colour is the median
+_ROWS = 64  # blended at a time: floats take many times a picture's memory
 _PAGE = re.compile(r"(?P<file>.+\.pdf)#page=(?P<page>[0-9]{1,9})", re.IGNORECASE)
 _ROUNDING = 1e-6  # so far may floats lie outside [0, 1]
 
@@ -313,8 +315,13 @@ def _lay_on_paper(values: BgrImage) -> BgrImage:
     if opaque.all() or not opaque.any():
         return colour if opaque.all() else np.full_like(colour, 255)
     if opaque.mean() > 0.5:
-        paper = np.median(colour[opaque], axis=0)
+        some = colour[opaque]
+        paper = np.median(some[:: max(1, len(some) // _PAPER_PIXELS)], axis=0)
     else:
         paper = np.full(3, 255.0 if colour[opaque].mean() < 128 else 0.0)
-    share = alpha[:, :, None].astype(np.float32) / 255
-    return np.asarray(np.round(share * colour + (1 - share) * paper), np.uint8)
+    blended = np.empty_like(colour)
+    for top in range(0, len(colour), _ROWS):
+        rows = slice(top, top + _ROWS)
+        share = alpha[rows, :, None].astype(np.float32) / 255
+        blended[rows] = np.round(share * colour[rows] + (1 - share) * paper.astype(np.float32))
+    return blended

@@ -10,6 +10,8 @@ import pytest
 from keras import layers
 
 from mnist_classifier import DigitReader
+from mnist_classifier.errors import OutputError
+from mnist_classifier.learn.export.run import export_run
 
 
 def mnist(*arguments):
@@ -57,6 +59,21 @@ def test_litert_where_keras_can(run, tmp_path):
         assert "Traceback" not in done.stderr
     else:
         assert out.read_bytes()[4:8] == b"TFL3"
+
+
+def test_nothing_is_replaced_but_an_earlier_export(run, tmp_path):
+    picture = tmp_path / "picture.png"
+    (tmp_path / "notes.json").write_text("mine")
+    picture.write_bytes(b"mine")
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    for output in (run / "model.keras", run / "config.onnx", picture, tmp_path / "notes.onnx"):
+        with pytest.raises(OutputError, match="exists and is no earlier export"):
+            export_run(run, output)
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert picture.read_bytes() == b"mine"
+    earlier = tmp_path / "earlier.onnx"
+    for _ in range(2):
+        assert export_run(run, earlier).path == earlier
 
 
 def test_mistakes_are_one_line_and_exit_code_2(run, tmp_path):

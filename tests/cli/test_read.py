@@ -386,3 +386,12 @@ def test_how_far_it_is_is_shown_on_a_terminal_and_what_is_read_stays_whole(many)
     assert b"/24" in shown
     assert b"1 errors" in shown
     assert shown.endswith(b"read 23, refused 0, errors 1\r\n")
+
+
+def test_a_name_that_is_too_long_is_one_pictures_error(pictures):
+    (picture, *_) = sorted(pictures.glob("*.png"))
+    done = mnist("read", 300 * "a", picture)
+    assert done.returncode == 1
+    assert b"file name too long" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert str(picture).encode() in done.stdout

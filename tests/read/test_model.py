@@ -61,6 +61,7 @@ def test_a_file_of_the_right_form_is_used(tmp_path):
         (network(name="pixels", card=GOOD), "another network: input pixels"),
         (network(), "carries no model card"),
         (network(card="{"), "carries no model card"),
+        (network(card=20_000 * "["), "carries no model card"),
         (network(card="[]"), "no JSON object"),
         (network(card="{}"), "its card lacks 'temperature'"),
     ],
@@ -142,6 +143,14 @@ def test_a_file_too_large_is_not_read(tmp_path):
         file.truncate((256 << 20) + 1)
     with pytest.raises(ModelError, match="more than 268,435,456 bytes"):
         DigitReader(tmp_path / "large.onnx")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a pipe")
+def test_a_pipe_or_a_device_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(ModelError, match="no ordinary file"):
+            DigitReader(path)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -128,7 +128,6 @@ SHAPES: dict[int, dict[str, str]] = {
         "curved, with a bar": "0060.4429 1656",
         "long bar": "!006029 0575",
         "low bar": "!005039 0666",
-        "short roof and low bar": "114150.38 0665",
         "serif": "!02006029",
         "serif and bar": "!02006039 1555",
         "waved roof": "0110315060.4529",
@@ -166,7 +165,7 @@ SHAPES: dict[int, dict[str, str]] = {
 
 ODDS = {
     "square": 0.2, "like a P": 0.2, "like a Q": 0.5, "looped": 0.5, "parted ring": 0.5,
-    "two arms": 0.5, "wide": 0.5, "short roof and low bar": 0.5,
+    "two arms": 0.5, "wide": 0.5,
     "bar into stem": 2.0, "deeply hooked": 2.0, "flat upstroke": 2.0, "hooked": 2.0,
     "like a 3": 2.0,
 }  # fmt: skip

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_classifier.errors import OutputError
 from mnist_classifier.learn.export import digits, lines
 from mnist_classifier.learn.export.onnx_file import write_litert, write_model
 from mnist_classifier.learn.recipes import registry
 from mnist_classifier.learn.runs.images import load_again, split_again
 from mnist_classifier.learn.runs.run import Run
+
+_SUFFIXES = {"onnx": ".onnx", "litert": ".tflite"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,10 @@ def export_run(
         RunError: The run folder is incomplete or damaged.
         DataError: The run's images cannot be had again.
         ModelError: The network is not one that reads digits or lines, or cannot be converted.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or would replace what is no earlier export.
     """
+    if output is not None:
+        _check_replaceable(output, _SUFFIXES[form])
     run = Run(folder)
     config, metrics = run.load_json("config.json", "seed"), run.load_json("metrics.json")
     entry = registry.RECIPES.get(config.get("recipe", {}).get("name", ""))
@@ -57,3 +62,19 @@ def export_run(
     path = output or folder / f"{task}.onnx"
     write_model(path, content, card)
     return Export(path, difference)
+
+
+def _check_replaceable(output: Path, suffix: str) -> None:
+    """Check that nothing is replaced but an earlier export.
+
+    Raises:
+        OutputError: There is something else.
+    """
+    is_earlier = output.suffix == suffix and output.is_file()
+    card = [output.with_suffix(".json")] if suffix == _SUFFIXES["onnx"] else []
+    for path in [output, *card]:
+        if path.exists() and not (is_earlier and path.is_file()):
+            raise OutputError(
+                f"{path} exists and is no earlier export; expected a new name, or an earlier "
+                f"export's, which ends with {suffix}: name another with --output"
+            )
