@@ -269,6 +269,7 @@ def started(*arguments):
         [sys.executable, "-m", "mnist_classifier", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        bufsize=0,  # `communicate` would lose what `readline` has read ahead
         start_new_session=True,
     )
 
