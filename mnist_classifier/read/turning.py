@@ -20,8 +20,9 @@ MOST_MARKS = 60
 """A picture of more marks is not turned: each turn costs the reading of its lines again."""
 
 _DIGITS = 3  # shorter numbers are not turned, as letters on their side look like two digits
-# So sure must a number be in a turned picture. Upside down, 6 and 9, 1, 8 and 0 are digits too.
-_LEAST = {1: 0.9, 2: 0.97, 3: 0.9}
+# So sure must a number be in a turned picture. Upside down, 6 and 9, 1, 8 and 0 are digits too, and
+# some words look like numbers.
+_LEAST = {1: 0.9, 2: 0.997, 3: 0.9}
 _UNSURE = 0.5  # less sure, the number as it stands may be one on its side
 _TIMES = 2.0  # so many times as many sure digits stand in the picture, turned
 
