@@ -94,7 +94,7 @@ def import_learning(quiet: bool) -> None:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         with status, _chatter_kept_back():
-            import mnist_classifier.learn.steps  # noqa: F401
+            import mnist_classifier.learn.steps  # noqa: F401 — for the seconds that it takes
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:

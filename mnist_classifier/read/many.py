@@ -87,7 +87,7 @@ class _Process:
         """Start it; `begin` waits until it can be asked."""
         self._first = (Path.cwd(), make_reader, pattern)
         # In a session of its own, Ctrl-C does not come to it: whoever began it ends it.
-        self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 — a module of ours
             [sys.executable, "-m", worker.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

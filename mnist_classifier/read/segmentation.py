@@ -200,7 +200,7 @@ def _without_rules(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     for along, across, horizontal in ((width, height, True), (height, width, False)):
         length = max(40, along // 4)
         # In a small picture a 1 may be as high as the picture, but not as thin as a rule.
-        thick = max(2, along // 40) if small else max(6, across // 40)
+        thick = along // 40 if small else max(6, across // 40)
         shape = (1, length) if horizontal else (length, 1)
         widened = cv2.dilate(mask, np.ones((3, 1) if horizontal else (1, 3), np.uint8))
         runs = cv2.morphologyEx(widened, cv2.MORPH_OPEN, np.ones(shape, np.uint8))

@@ -89,3 +89,41 @@ def test_several_lines_of_marks_stand_where_they_are_sure():
     assert choose(with_rule, reading("48", 0.9), 3, lambda digits: 1.0).text == "48"
     unsure = Reading("1\n2", (), None, (Line("1", 0.5, ()), Line("2", 0.5, ())))
     assert choose(unsure, reading("12", 0.9), 2, lambda digits: 1.0).text == "12"
+
+
+def lines(*texts, probability):
+    """Return a reading of several lines, each as sure as said."""
+    each = [reading(text, probability) for text in texts]
+    digits = tuple(digit for one in each for digit in one.digits)
+    return Reading("\n".join(texts), digits, None, tuple(one.lines[0] for one in each))
+
+
+@pytest.mark.parametrize(
+    ("of_lines", "marks", "first"),
+    [
+        (lines("1", "1", probability=0.99), 1, True),  # a scribble, cut in two
+        (lines("19", "11", probability=0.85), 1, True),
+        (lines("19", "11", probability=0.98), 1, False),  # numbers that a frame makes one mark
+        (lines("19", "11", probability=0.85), 4, False),
+    ],
+)
+def test_several_lines_in_fewer_marks_must_be_sure(of_lines, marks, first):
+    assert choose(REFUSED, of_lines, marks, None) is (REFUSED if first else of_lines)
+
+
+@pytest.mark.parametrize(
+    ("of_lines", "first"),
+    [
+        (lines("219", "084", probability=0.9), False),  # the mark is the frame about them
+        (lines("219", "084", probability=0.6), True),
+        (lines("7", "1", probability=0.99), True),  # its parts
+    ],
+)
+def test_a_single_mark_gives_way_to_sure_lines(of_lines, first):
+    of_marks = reading("3", 0.95)
+    assert choose(of_marks, of_lines, 1, None) is (of_marks if first else of_lines)
+
+
+def test_ones_that_only_marks_see_are_rules():
+    of_marks, of_lines = lines("1", "451", probability=0.99), reading("45", 0.8)
+    assert choose(of_marks, of_lines, 7, lambda digits: 1.0) is of_lines

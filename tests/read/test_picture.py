@@ -83,6 +83,15 @@ def test_transparent_around_opaque_paper_is_more_paper():
     assert load_picture(png(picture))[0][5, 5].tolist() == [255, 255, 255]
 
 
+def test_half_transparent_ink_is_blended_in_all_rows():
+    picture = np.zeros((150, 40, 4), np.uint8)  # more rows than are blended at a time
+    picture[..., 3] = np.arange(150, dtype=np.uint8)[:, None] + 100
+    loaded, _ = load_picture(png(picture))
+    paper = loaded[0, 0, 0] / (1 - 100 / 255)
+    expected = np.round(paper * (1 - picture[:, 0, 3] / 255))
+    assert np.abs(loaded[:, 0, 0] - expected).max() <= 1
+
+
 def test_sixteen_bits_grey_and_floats_come_to_eight_bits():
     grey = PICTURE[:, :, 0]
     for same in (grey.astype(np.uint16) * 257, grey / np.float32(255), grey > 127, grey[..., None]):

@@ -11,6 +11,7 @@ from mnist_classifier.read.segmentation import (
     group_lines,
     join_broken,
     resegment,
+    without_edges,
 )
 from mnist_classifier.read.work import Work
 
@@ -73,6 +74,28 @@ def test_dark_rules_are_taken_away():
     cv2.line(picture, (0, 330), (picture.shape[1], 330), (30, 30, 30), 2)
     marks, _ = marks_of(picture)
     assert len(marks) == 1
+
+
+def test_thin_rules_are_taken_from_small_pictures_and_ones_are_not():
+    picture = np.full((200, 70, 3), 255, np.uint8)
+    cv2.line(picture, (20, 0), (20, 200), (0, 0, 0), 5)  # a 1 as high as the picture
+    cv2.line(picture, (50, 0), (50, 200), (0, 0, 0), 1)
+    marks, _ = marks_of(picture)
+    assert [mark.box[0] < 30 for mark in marks] == [True]
+
+
+def mark(x, y, width, height):
+    return Mark((x, y, width, height), np.ones((height, width), np.float32), 255.0)
+
+
+def test_ink_that_the_edge_cuts_off_is_left_out_beside_whole_marks():
+    digits = [mark(40, 50, 20, 30), mark(70, 50, 20, 30)]
+    rule, other_line = mark(110, 0, 4, 200), mark(50, 185, 30, 15)
+    neighbour = mark(115, 52, 5, 28)  # level with the digits, and no longer than they are
+    everything = [*digits, rule, other_line, neighbour]
+    assert without_edges(everything, (200, 120)) == [*digits, neighbour]
+    for few in ([digits[0], rule], [rule, other_line], digits):
+        assert without_edges(few, (200, 120)) == few
 
 
 @pytest.mark.parametrize("value", [0, 255, 77])
