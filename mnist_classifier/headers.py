@@ -124,6 +124,10 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], tuple[int, int]]], ...] = (
 )
 
 
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+"""How the names of files in these formats end."""
+
+
 def picture_size(content: bytes) -> tuple[int, int]:
     """Return the width and the height that a picture file states.
 

@@ -90,6 +90,18 @@ def ink_box(ink: npt.NDArray[Any], threshold: float = 0.2) -> tuple[int, int, in
     return x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1
 
 
+def is_light_paper(light: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether the lighter of a picture's two tones is its paper.
+
+    That is the tone with more of the picture and of its border.
+
+    Args:
+        light: Where the picture has the lighter tone, shape ``(height, width)``.
+    """
+    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    return bool(light.mean() + border.mean() >= 1)
+
+
 def stroke_width(ink: FloatImage) -> float:
     """Estimate the width of a pen's stroke in pixels.
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mnist_classifier import headers
 from mnist_classifier.errors import PictureError
 from mnist_classifier.headers import HeaderError, check_pixels, picture_size
 from mnist_classifier.read.animation import further_frames, may_move
@@ -28,9 +29,7 @@ Picture: TypeAlias = (
 )
 """A path, a picture file's bytes, a file object, an array, or a ``PIL.Image.Image``."""
 
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf", ".heic", ".heif"}
-)
+SUFFIXES = headers.SUFFIXES | {".pdf", ".heic", ".heif"}
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded, unless another limit is given."""
 

@@ -15,6 +15,7 @@ from mnist_classifier.normalisation import (
     FloatImage,
     grey_quantiles,
     ink_box,
+    is_light_paper,
     normalise,
     quantile,
     stroke_width,
@@ -113,9 +114,7 @@ def _uniform_background(picture: BgrImage) -> BgrImage | None:
     light = grey > threshold
     if not light.any() or light.all():
         return None
-    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    light_paper = light.mean() + border.mean() >= 1
-    paper = light if light_paper else ~light
+    paper = light if is_light_paper(light) else ~light
     small = max(grey.shape) <= _SMALL_SIDE
     if not small:
         total = float(grey.std()) ** 2

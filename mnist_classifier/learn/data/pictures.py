@@ -13,17 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import DataError
-from mnist_classifier.headers import HeaderError, picture_size
+from mnist_classifier.headers import SUFFIXES, HeaderError, picture_size
 from mnist_classifier.idx import entries
 from mnist_classifier.learn.arrays import Images, Labels
 from mnist_classifier.learn.data.dataset import CLASSES, SIDE
 from mnist_classifier.native_output import native_lines_dropped
-from mnist_classifier.normalisation import normalise
+from mnist_classifier.normalisation import is_light_paper, normalise
 
 Part: TypeAlias = tuple[Images, Labels]
 Tell: TypeAlias = Callable[[str], None]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 TEST_SHARE = 7
 """One in so many pictures is kept for the test, as of MNIST's 70,000."""
 
@@ -218,9 +217,7 @@ def _without_colour(decoded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def _is_on_light(grey: npt.NDArray[np.uint8]) -> bool:
     """Tell whether the lighter of a picture's two tones is its background, as it is for `read`."""
     threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
-    light = grey > threshold
-    border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    return bool(light.mean() + border.mean() >= 1)
+    return is_light_paper(grey > threshold)
 
 
 def _normalised(path: Path, grey: npt.NDArray[np.uint8], on_light: bool) -> npt.NDArray[np.uint8]:
