@@ -5,6 +5,14 @@ from __future__ import annotations
 import importlib.util
 
 
+def printable(text: str) -> str:
+    """Return text in one line: what does not print, such as a newline in a file's name, escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 class MnistError(Exception):
     """A mistake its message explains in one line; the command line ends with exit code 2."""
 
@@ -12,10 +20,7 @@ class MnistError(Exception):
 
     def __str__(self) -> str:
         """Return the message; what a file or its name brings into it stays in the line, escaped."""
-        return "".join(
-            character if character.isprintable() else character.encode("unicode_escape").decode()
-            for character in super().__str__()
-        )
+        return printable(super().__str__())
 
 
 class DataError(MnistError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from mnist_classifier.cli import options
-from mnist_classifier.errors import PictureError, SettingsError
+from mnist_classifier.errors import PictureError, SettingsError, printable
 from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.certainty import percent
 
@@ -288,7 +288,7 @@ def _print_json(outcome: Outcome) -> None:
 
 
 def _print_text(outcome: Outcome, many: bool) -> None:
-    prefix = f"{outcome.picture}: " if many else ""
+    prefix = f"{printable(outcome.picture)}: " if many else ""
     reading = outcome.reading
     if reading is None:
         _print(f"error: {outcome.error}", sys.stderr)

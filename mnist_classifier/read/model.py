@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mnist_classifier.errors import ModelError, PictureError
 from mnist_classifier.normalisation import SIDE
-from mnist_classifier.read.network_file import NetworkFile, temperature_of
+from mnist_classifier.read.network_file import NetworkFile, number_of, temperature_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -178,11 +178,9 @@ def checked_images(images: npt.NDArray[np.generic]) -> Floats:
 def _settings(card: dict[str, Any], name: str) -> tuple[float, Refusal]:
     """Return the temperature and the refusal that a card states, if they make sense."""
     temperature = temperature_of(card, name, _EXPECTED)
-    try:
-        refusal = card["refusal"]
-        measure, threshold = str(refusal["measure"]), float(refusal["threshold"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"{name}: its card lacks {error}; {_EXPECTED}") from error
+    refusal = card.get("refusal")
+    threshold = number_of(refusal, "threshold", name, _EXPECTED)
+    measure = refusal.get("measure") if isinstance(refusal, dict) else None
     if not 0 <= threshold <= 1:
         raise ModelError(
             f"{name}: its card's rejection threshold is {threshold}; expected a number from 0 "

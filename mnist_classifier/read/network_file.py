@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mnist_classifier.onnx_runtime import import_onnx_runtime
 
 CARD_KEY = "mnist_classifier.card"
 
+_LEAST_TEMPERATURE = 0.01
 _MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -91,15 +92,24 @@ def temperature_of(card: dict[str, Any], name: str, expected: str) -> float:
     """Return the temperature that a card states, if it makes sense.
 
     Raises:
-        ModelError: There is none, or it is no number above 0.
+        ModelError: There is none, or it is no number that a calibration could come to.
     """
-    try:
-        temperature = float(card["temperature"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"{name}: its card lacks {error}; {expected}") from error
-    if not (0 < temperature < math.inf):
+    temperature = number_of(card, "temperature", name, expected)
+    if not _LEAST_TEMPERATURE <= temperature <= 1 / _LEAST_TEMPERATURE:
         raise ModelError(
-            f"{name}: its card's temperature is {temperature}; expected a number above 0: "
-            "export it again"
+            f"{name}: its card's temperature is {temperature}; expected a number from "
+            f"{_LEAST_TEMPERATURE} to {1 / _LEAST_TEMPERATURE:.0f}: export it again"
         )
     return temperature
+
+
+def number_of(card: Any, key: str, name: str, expected: str) -> float:
+    """Return a number that a card, or a part of it, states.
+
+    Raises:
+        ModelError: There is none.
+    """
+    number = card.get(key) if isinstance(card, dict) else None
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise ModelError(f"{name}: its card lacks {key!r}, a number; {expected}")
+    return float(min(max(number, -sys.float_info.max), sys.float_info.max))

@@ -396,3 +396,13 @@ def test_a_name_that_is_too_long_is_one_pictures_error(pictures):
     assert b"file name too long" in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert str(picture).encode() in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names a file as Windows cannot")
+def test_a_name_forges_no_line(pictures):
+    (picture, *_) = sorted(pictures.glob("*.png"))
+    forged = picture.rename(pictures / "a\nfine.png: 99\x1b[2J.png")
+    done = mnist("read", forged, forged)
+    assert done.stdout.count(b"\n") == 2
+    assert b"\x1b" not in done.stdout
+    assert rb"a\nfine.png" in done.stdout

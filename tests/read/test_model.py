@@ -64,6 +64,9 @@ def test_a_file_of_the_right_form_is_used(tmp_path):
         (network(card=20_000 * "["), "carries no model card"),
         (network(card="[]"), "no JSON object"),
         (network(card="{}"), "its card lacks 'temperature'"),
+        (network(card='{"temperature": true}'), "its card lacks 'temperature', a number"),
+        (network(card='{"temperature": "1"}'), "its card lacks 'temperature', a number"),
+        (network(card='{"temperature": 1, "refusal": 5}'), "its card lacks 'threshold', a number"),
     ],
 )
 def test_other_files_are_refused(content, message, tmp_path):
@@ -84,6 +87,7 @@ def card_with(temperature=1.0, threshold=0.5, measure="confidence"):
     ("changes", "message"),
     [
         *(({"temperature": t}, "temperature is") for t in (0, -1, math.nan, math.inf, -math.inf)),
+        *(({"temperature": t}, "temperature is") for t in (1e-300, 1e300, 10**400)),
         *(({"threshold": t}, "threshold is") for t in (-0.1, 1.1, math.nan, math.inf)),
         ({"measure": "mood"}, "measure is 'mood'"),
     ],
