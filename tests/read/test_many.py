@@ -53,11 +53,14 @@ def alone(reader, paths):
     return [to_row(Outcome(str(path), reader.read(path), None)) for path in paths]
 
 
+@pytest.fixture
 def children():
-    return psutil.Process().children()
+    """The processes started since the test began: other tests leave Python's resource tracker."""
+    before = set(psutil.Process().children())
+    return lambda: set(psutil.Process().children()) - before
 
 
-def test_processes_read_as_one_reader_does_and_in_order(reader, paths, alone):
+def test_processes_read_as_one_reader_does_and_in_order(children, reader, paths, alone):
     rows = list(map(to_row, read_many(reader, paths, jobs=2)))
     assert rows == alone
     assert [row["text"] for row in rows] == list(TEXTS)
@@ -94,7 +97,7 @@ def test_a_picture_that_ends_its_process_is_an_error_and_the_others_are_read(rea
     assert rows == alone
 
 
-def test_an_idle_process_that_ends_costs_no_picture(reader, paths):
+def test_an_idle_process_that_ends_costs_no_picture(children, reader, paths):
     processes = many._Processes(1, partial(many._Process, reader.single_threaded(), None))
     try:
         assert processes.read(Request(paths[0])).reading.text == "7"
@@ -109,7 +112,7 @@ def test_an_idle_process_that_ends_costs_no_picture(reader, paths):
     assert not children()
 
 
-def test_pictures_are_taken_as_they_are_read(reader, paths):
+def test_pictures_are_taken_as_they_are_read(children, reader, paths):
     taken = 0
 
     def endless():
@@ -128,7 +131,7 @@ def test_pictures_are_taken_as_they_are_read(reader, paths):
     assert taken < 200
 
 
-def test_few_pictures_start_no_process(reader, paths):
+def test_few_pictures_start_no_process(children, reader, paths):
     outcomes = read_many(reader, paths[:3], jobs=4)
     assert next(outcomes).reading.text == "7"
     assert not children()
@@ -142,7 +145,7 @@ class Surprising(Deadly):
         return int, ("no number",)
 
 
-def test_what_goes_wrong_in_a_process_is_raised(reader, paths):
+def test_what_goes_wrong_in_a_process_is_raised(children, reader, paths):
     with pytest.raises(RuntimeError, match="(?s)Traceback.*ValueError"):
         list(read_many(reader, [*paths, Surprising()], jobs=2))
     assert not children()
@@ -150,7 +153,7 @@ def test_what_goes_wrong_in_a_process_is_raised(reader, paths):
         read_many(reader, paths, jobs=0)
 
 
-def test_a_model_that_is_gone_when_processes_start_is_one_error(paths, tmp_path):
+def test_a_model_that_is_gone_when_processes_start_is_one_error(children, paths, tmp_path):
     shipped = Path(read_many.__code__.co_filename).parent / "pretrained" / "digits.onnx"
     copy = tmp_path / "digits.onnx"
     copy.write_bytes(shipped.read_bytes())
