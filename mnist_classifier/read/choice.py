@@ -53,7 +53,7 @@ def choose(
     if of_marks.refused:
         return of_lines if _is_sure(of_lines, marks) else of_marks
     if "?" in of_marks.text or len(of_marks.lines) > 1 or against is None:
-        return of_marks if _stands(of_marks, of_lines) else of_lines
+        return of_marks if _stands(of_marks, of_lines, marks) else of_lines
     if of_marks.number == of_lines.number:
         return _agreed(of_marks, of_lines)
     odds = _odds(of_marks, of_lines) * against(of_marks.number)
@@ -64,13 +64,19 @@ def choose(
 
 def _is_sure(of_lines: Reading, marks: int) -> bool:
     """Return whether lines are sure enough where marks were refused."""
-    if 0 < marks < len(of_lines.lines):  # as scribbles and letters give, cut in two by a strip
-        number = of_lines.number.split("\n")
-        if min(map(len, number)) < _LEAST_DIGITS_OF_PART:
-            return False
-        if min(line.probability for line in of_lines.lines) < _LEAST_OF_PART:
-            return False
+    if not _are_no_parts(of_lines, marks):
+        return False
     return of_lines.confidence >= _least(of_lines, marks)
+
+
+def _are_no_parts(of_lines: Reading, marks: int) -> bool:
+    """Return whether several lines are more than one mark's parts: a strip may cut it in two."""
+    if not 0 < marks < len(of_lines.lines):
+        return True
+    number = of_lines.number.split("\n")
+    if min(map(len, number)) < _LEAST_DIGITS_OF_PART:
+        return False
+    return min(line.probability for line in of_lines.lines) >= _LEAST_OF_PART
 
 
 def _least(of_lines: Reading, marks: int) -> float:
@@ -115,11 +121,13 @@ def _odds(of_marks: Reading, of_lines: Reading) -> float:
     return odds * (_ONE_MARK if len(own) == 1 else 1.0)
 
 
-def _stands(of_marks: Reading, of_lines: Reading) -> bool:
+def _stands(of_marks: Reading, of_lines: Reading, marks: int) -> bool:
     """Return whether marks of several lines, or with foreign ones among them, stand."""
     if "?" in of_marks.text:
         sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
+    if not _are_no_parts(of_lines, marks):
+        return True
     if len(of_marks.number) == 1 and len(of_lines.lines) > 1:
         # A frame around numbers may look like a digit.
         digits = of_lines.number.split("\n")

@@ -176,6 +176,8 @@ class DigitReader:
         found, of_lines = self._read_lines(image, file_scale, marks, ink_scale, known)
         if known:
             return of_lines
+        if max(strength.shape) <= _TINY_SIDE and len(of_lines.digits) > max(1, marks.count):
+            return marks.reading
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
         reading = choose(marks.reading, of_lines, marks.count, against)
         if may_turn and may_be_turned(reading, marks.found):

@@ -116,6 +116,7 @@ def test_several_lines_in_fewer_marks_must_be_sure(of_lines, marks, first):
     [
         (lines("219", "084", probability=0.9), False),  # the mark is the frame about them
         (lines("219", "084", probability=0.6), True),
+        (lines("11", "14", probability=0.85), True),  # its halves
         (lines("7", "1", probability=0.99), True),  # its parts
     ],
 )

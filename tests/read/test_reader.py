@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import mnist_classifier
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.idx import load_test_split
 
 from .drawing import png, write
 
@@ -62,6 +63,16 @@ def test_a_tiny_picture_cut_at_its_edge_is_one_digit(reader):
     for stroke in ([(3, 0), (1, 8), (8, 9)], [(12, 2), (11, 15)]):
         cv2.polylines(tiny, [np.array(stroke, np.int32)], False, 255, 2)
     assert reader.read(tiny).text == "4"
+
+
+def test_in_a_tiny_picture_one_mark_is_one_digit(reader, mnist_dir):
+    images, _ = load_test_split(mnist_dir)
+    for image in images[[164, 341, 761]]:  # of which lines say 10, 19 and 12
+        left, top, width, height = cv2.boundingRect((image > 80).astype(np.uint8))
+        close = image[top : top + height, left : left + width]
+        tiny = cv2.resize(close, (16, 16), interpolation=cv2.INTER_AREA)
+        reading = reader.read(((tiny <= 100) * 255).astype(np.uint8))
+        assert len(reading.digits) <= 1
     bars = np.zeros((20, 20), np.uint8)
     bars[:, [2, 9, 17]] = bars[[2, 17], 12:15] = 255
     assert "the ink scores" in reader.read(bars).refused
