@@ -37,6 +37,8 @@ class ReaderRecipe(Recipe):
     """Pictures of what is no digit, for each image of a digit."""
     drawn: float = 0.25
     """Share of the digits that are drawn by strokes, instead of MNIST's."""
+    undrawn: tuple[int, ...] = ()
+    """Digits of which no shape is drawn: all of these are MNIST's."""
     reuse: int = 4
     """How many epochs choose from the same drawn digits."""
     coarse: float = 0.15
@@ -134,7 +136,8 @@ class ReaderRecipe(Recipe):
         drawn = _drawn(
             1 + round(self.drawn * len(digits) / CLASSES), seed, epoch - epoch % self.reuse
         )
-        by_strokes = np.flatnonzero(generator.random(len(digits)) < self.drawn)
+        chosen = generator.random(len(digits)) < self.drawn
+        by_strokes = np.flatnonzero(chosen & ~np.isin(split.labels, self.undrawn))
         which = generator.integers(drawn.shape[1], size=len(by_strokes))
         varied = digits.copy()
         varied[by_strokes] = drawn[split.labels[by_strokes], which]
