@@ -24,6 +24,7 @@ from mnist_classifier.normalisation import (
 from mnist_classifier.read.choice import choose
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
+from mnist_classifier.read.memory import memory_errors
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
 from mnist_classifier.read.page_frame import page_frame
 from mnist_classifier.read.pattern import Pattern
@@ -133,6 +134,7 @@ class DigitReader:
         """Return what makes the same reader, for one core, in another process."""
         return partial(self._again, threads=1)
 
+    @memory_errors()
     def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
         """Find the numbers in a picture and read them.
 
@@ -152,6 +154,7 @@ class DigitReader:
             PictureError: It is no picture, is damaged or too large; or the array's shape, type or
                 values are not as above.
             SettingsError: The pattern is none.
+            MemoryError: There is not enough memory.
         """
         known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
