@@ -36,10 +36,11 @@ def run(tmp_path_factory):
 
 
 def test_a_run_becomes_a_file_that_the_reader_uses(run, tmp_path):
-    out = tmp_path / "model.onnx"
+    out = tmp_path / "mo\n\x1bdel.onnx"
     done = mnist("export", run, "--output", out)
     assert done.returncode == 0, done.stderr
     assert "differ by at most" in done.stdout
+    assert [line.isprintable() for line in done.stdout.split("\n")[:-1]] == [True] * 3
     reader = DigitReader(out)
     assert reader.model.card["test_accuracy"] == 0.125
     assert reader.model.card["seed"] == 3
