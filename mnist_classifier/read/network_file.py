@@ -105,7 +105,7 @@ def run(
         logits: npt.NDArray[np.float32] = session.run(["logits"], inputs)[0]
     except Exception as error:  # its own exceptions share no base but this
         if "alloc" in str(error):
-            raise MemoryError from error
+            raise MemoryError(f"{name}: ONNX Runtime finds no memory for it") from error
         (shape,) = (given.shape for given in inputs.values())
         raise ModelError(
             f"{name}: ONNX Runtime cannot run it on an input of shape {shape}; {expected}"

@@ -200,6 +200,7 @@ def test_output_that_cannot_be_written(pictures, form):
         (f"mnist read {pictures} {form} | true", 141, b""),
         (f"mnist read {pictures} {form} >&-", 2, b"standard output cannot be written (it is clo"),
         (f"mnist read - {form} <&-", 2, b"cannot read standard input"),
+        (f"mnist read - {form} < /dev/zero", 2, b"standard input has more than 268,435,456 bytes"),
     ):
         done = shell(command)
         assert done.returncode == code, (command, done.stderr)
