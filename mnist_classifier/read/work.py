@@ -15,8 +15,9 @@ MOST_NESTED = 8
 MOST_TRIED = 700
 """Parts of marks and joined marks that are tried as digits, each counted by its pixels too."""
 
-LEAST_TRIED, PIXELS_PER_TRIED = 140, 1_000
-"""In a small picture so many are tried, and one more for so many pixels."""
+LEAST_TRIED, PIXELS_PER_TRIED = 400, 500
+"""In a small picture so many are tried, and one more for so many pixels: a digit on its side, which
+is wide, has up to 60 parts."""
 
 SAMPLE, LEAST_LIKELY = 48, 0.2
 """Of twice as many marks or more, so many are judged first; of a page, most of them are digits."""
