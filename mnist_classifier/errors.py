@@ -8,9 +8,15 @@ import importlib.util
 def printable(text: str) -> str:
     """Return text in one line: what does not print, such as a newline in a file's name, escaped."""
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
+        character if character.isprintable() else escaped(character) for character in text
     )
+
+
+def escaped(character: str) -> str:
+    r"""Return what stands for a character: ``\n``, ``\x1b``, or ``\xff`` for a byte alone."""
+    if "\udc80" <= character <= "\udcff":  # as Python has such bytes
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 class MnistError(Exception):

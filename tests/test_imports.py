@@ -21,6 +21,7 @@ GROUND = {
     "headers",
     "onnx_runtime",
     "native_output",
+    "outputs",
 }
 BELOW = {
     "errors": set(),
@@ -31,8 +32,9 @@ BELOW = {
     "headers": {"errors"},
     "onnx_runtime": set(),
     "native_output": set(),
+    "outputs": {"errors"},
     "idx": {"errors", "npz"},
-    "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version"},
+    "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version", "outputs"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},

@@ -17,7 +17,7 @@ from mnist_classifier.cli.read import read
 from mnist_classifier.cli.recipes import recipes
 from mnist_classifier.cli.serve import serve
 from mnist_classifier.cli.train import train
-from mnist_classifier.errors import MnistError
+from mnist_classifier.errors import MnistError, printable
 from mnist_classifier.version import __version__
 
 
@@ -84,8 +84,8 @@ def _run(learn_digits: options.LearnDigits, arguments: Sequence[str] | None, pro
         return 130
     except click.ClickException as error:
         hint = _file_with_dash(sys.argv[1:] if arguments is None else arguments)
-        message = error.format_message().rstrip(".")
-        click.echo(f"error: {message}; {hint}see {program} --help", err=True)
+        message = printable(f"{error.format_message().rstrip('.')}; {hint}")
+        click.echo(f"error: {message}see {program} --help", err=True)
         return 2
     if outcome == 130:
         click.echo("interrupted", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mnist_classifier.cli import options
-from mnist_classifier.errors import RunError, require
+from mnist_classifier.errors import RunError, printable, require
 
 if TYPE_CHECKING:
     from mnist_classifier.learn.evaluation.comparison import Pair
@@ -50,7 +50,7 @@ def _compare_runs(runs: list[Path]) -> None:
     predictions = comparison.common_predictions(runs)
     console = Console(highlight=False, markup=False)
     console.print(
-        f"{len(predictions[0].labels):,} test images of {predictions[0].dataset}, "
+        f"{len(predictions[0].labels):,} test images of {printable(predictions[0].dataset)}, "
         "the same for all runs"
     )
     table = Table("", "run", "wrong", "accuracy", "95 % interval", box=None, header_style="bold")
@@ -62,7 +62,7 @@ def _compare_runs(runs: list[Path]) -> None:
         low, high = wilson_interval(correct, size)
         table.add_row(
             str(number),
-            str(run),
+            printable(str(run)),
             f"{size - correct:,}",
             f"{correct / size:.2%}",
             f"{low:.2%} to {high:.2%}",

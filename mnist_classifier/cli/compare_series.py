@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mnist_classifier.errors import RunError
+from mnist_classifier.errors import RunError, printable
 from mnist_classifier.learn.evaluation.comparison import SIGNIFICANT, holm, in_words, welch
 from mnist_classifier.learn.runs import series
 from mnist_classifier.learn.runs.series import Series
@@ -26,7 +26,8 @@ def compare_series(folders: list[Path]) -> None:
     accuracies = [[row["test_accuracy"] for row in one.results()] for one in found]
     _check(found, accuracies)
     console = Console(highlight=False, markup=False)
-    console.print(f"Test accuracies on {found[0].config['dataset']}, the same images for all")
+    dataset = printable(found[0].config["dataset"])
+    console.print(f"Test accuracies on {dataset}, the same images for all")
     table = Table("", "series", "recipe", "seeds", "mean", "worst", box=None, header_style="bold")
     table.columns[1].overflow = "fold"
     for column in table.columns[3:]:
@@ -35,7 +36,7 @@ def compare_series(folders: list[Path]) -> None:
         mean, deviation = statistics.mean(values), statistics.stdev(values)
         table.add_row(
             str(number),
-            str(one.path),
+            printable(str(one.path)),
             one.settings.recipe,
             str(len(values)),
             f"{mean:.2%} ± {deviation:.2%}",

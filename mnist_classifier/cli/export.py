@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mnist_classifier.cli import options
+from mnist_classifier.errors import printable
 
 
 @click.command()
@@ -41,10 +42,11 @@ def export(run: Path, output: Path | None, format: str, data_dir: Path | None, q
     from mnist_classifier.learn.export.run import export_run
 
     result = export_run(run, output, format, data_dir)
+    path = printable(str(result.path))
     if quiet:
-        click.echo(result.path)
+        click.echo(path)
         return
-    click.echo(f"written: {result.path} ({result.path.stat().st_size:,} bytes)")
+    click.echo(f"written: {path} ({result.path.stat().st_size:,} bytes)")
     if result.difference is not None:
         click.echo(f"proved:  Keras and ONNX differ by at most {result.difference:.1e}")
-        click.echo(f"card:    {result.path.with_suffix('.json')}")
+        click.echo(f"card:    {printable(str(result.path.with_suffix('.json')))}")

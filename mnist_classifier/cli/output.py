@@ -53,8 +53,10 @@ class Output:
             else:
                 code = _CANNOT_WRITE
                 if sys.stderr is not self:
+                    closed = error.errno == errno.EBADF
+                    reason = "it is closed" if closed else error.strerror or error
                     print(
-                        f"error: standard output cannot be written ({error.strerror or error}); "
+                        f"error: standard output cannot be written ({reason}); "
                         "expected a place with room: free some, or send it elsewhere",
                         file=sys.stderr,
                     )
@@ -103,10 +105,16 @@ def outlast() -> None:
 
 
 def _open_what_is_closed() -> None:
-    """Open what a parent closed: else the next file that is opened would be standard output."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
+    """Open what a parent closed: else the next file that is opened would be standard output.
+
+    What is read from standard input then fails, and what is written to standard output; what is
+    written to standard error goes nowhere.
+    """
+    for name, mode, allowed in (
+        ("stdin", "r", os.O_WRONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
         if getattr(sys, name) is None:
-            # It takes the lowest number that is free. What is read from it fails.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            mode = "w" if number else "r"
+            nowhere = os.open(os.devnull, allowed)  # it takes the lowest number that is free
             setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,7 +84,7 @@ def read(
     output: Path | None,
     jobs: int | None,
 ) -> int:
-    """Read handwritten numbers from pictures.
+    r"""Read handwritten numbers from pictures.
 
     PICTURE is a file, a folder, or - for standard input. Prints each line with
     its separators, and how surely all of it is right. A space stands for a wide
@@ -91,6 +92,7 @@ def read(
 
     Many pictures are read on all cores. With --output they become rows of a file,
     which goes on with what is missing when it was cut off. A sum stands at the end.
+    In a picture's name, a byte that is no UTF-8 is written as \xff.
 
     Exit code 0: every picture was read, or refused as holding no digit. 1: one
     of several was damaged or missing; the others are read. 2: other mistakes.
@@ -164,7 +166,8 @@ def _check_places(as_json: bool, as_csv: bool, annotate: Path | None, output: Pa
 
 def _copies(names: list[str], annotate: Path) -> list[Path]:
     """Return where each picture's annotated copy goes: no two alike, and none there already."""
-    if len(names) > 1 and not annotate.is_dir():
+    into_folder = _is_folder(annotate)
+    if len(names) > 1 and not into_folder:
         raise SettingsError(
             f"{annotate} is no folder, and {len(names)} pictures are to be drawn; "
             "expected a folder for their copies: make it first"
@@ -172,12 +175,12 @@ def _copies(names: list[str], annotate: Path) -> list[Path]:
     copies: dict[Path, None] = {}  # a set in order
     for name in names:
         stem = "stdin" if name == _STDIN else Path(name).stem
-        copy, number = (annotate / f"{stem}.png" if annotate.is_dir() else annotate), 1
+        copy, number = (annotate / f"{stem}.png" if into_folder else annotate), 1
         while copy in copies:
             number += 1
             copy = annotate / f"{stem}-{number}.png"
         copies[copy] = None
-    if there := [copy for copy in copies if copy.is_file()]:
+    if there := [copy for copy in copies if os.path.lexists(copy)]:
         raise SettingsError(
             f"{there[0]} exists; expected a new name for the annotated copy: "
             "name another with --annotate, or remove it"
@@ -206,7 +209,7 @@ def _files(pictures: Sequence[str]) -> Iterator[str]:
     )
 
 
-def _is_folder(name: str) -> bool:
+def _is_folder(name: str | Path) -> bool:
     try:
         return Path(name).is_dir()
     except OSError:  # such as of a name that is too long: what is wrong is said when it is read
@@ -242,13 +245,20 @@ def _next(outcomes: Iterator[Outcome]) -> Outcome | None:
 
 
 def _standard_input() -> bytes:
+    from mnist_classifier.read.picture import MAX_BYTES
+
     try:
-        return sys.stdin.buffer.read()
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
     except OSError as error:
         raise PictureError(
             f"cannot read standard input: {error.strerror or error}; expected a picture: "
             "send one with  < picture.png"
         ) from error
+    if len(content) > MAX_BYTES:
+        raise PictureError(
+            f"standard input has more than {MAX_BYTES:,} bytes; expected a picture: make it smaller"
+        )
+    return content
 
 
 @contextlib.contextmanager
@@ -280,11 +290,14 @@ def _printer(as_json: bool, as_csv: bool, many: bool) -> Callable[[Outcome], Non
 
 
 def _print_json(outcome: Outcome) -> None:
+    import codecs
     import json
 
     from mnist_classifier.read.rows import to_row
 
-    _print(json.dumps(to_row(outcome), ensure_ascii=False))
+    # Where standard output has another encoding, escapes are what stays JSON.
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    _print(json.dumps(to_row(outcome), ensure_ascii=not is_utf8))
 
 
 def _print_text(outcome: Outcome, many: bool) -> None:

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from mnist_classifier.errors import printable
 from mnist_classifier.learn.data.sources import HOW_TO_GET_IMAGES
 
 
@@ -165,11 +167,11 @@ def has_display() -> bool:
 
 
 def _tell(console: Console, heading: str, text: str) -> None:
-    """Print a line, or a paragraph, under a heading in a column of its own."""
+    """Print a line, or a paragraph, beside a heading; names in it are text and stay in the line."""
     table = Table.grid(padding=(0, 2))
     table.add_column(width=13, style="bold")
     table.add_column(overflow="fold")
-    table.add_row(heading, text)
+    table.add_row(heading, Text(printable(text)))
     console.print(table, highlight=False)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import OutputError
+from mnist_classifier.outputs import check_ordinary
 from mnist_classifier.read.certainty import percent
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
 from mnist_classifier.read.reading import Line, Reading
@@ -144,8 +145,9 @@ def save_annotated(
     """Write `annotate`'s picture as a PNG.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: It cannot be written, or a pipe or a device is there.
     """
+    check_ordinary(Path(path), "--annotate")
     _, encoded = cv2.imencode(".png", annotate(picture, reading, max_pixels))
     try:
         Path(path).write_bytes(encoded.tobytes())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mnist_classifier.ctc import Doubles, column_probabilities
 from mnist_classifier.errors import ModelError
 from mnist_classifier.normalisation import LINE_HEIGHT, normalise_lines
-from mnist_classifier.read.network_file import NetworkFile, temperature_of
+from mnist_classifier.read.network_file import NetworkFile, run, temperature_of, try_out
 
 Greys = npt.NDArray[np.uint8]
 """Greys, shape ``(32, width)``."""
@@ -52,6 +52,7 @@ class LineModel:
         self.temperature = temperature_of(self.card, file.name, _EXPECTED)
         self.alphabet = self._alphabet()
         self._check_shapes()
+        try_out(self._session, file.name, _EXPECTED)
 
     def columns(self, strips: Sequence[Greys]) -> list[Doubles]:
         """Return the probabilities of each strip's columns.
@@ -70,13 +71,7 @@ class LineModel:
 
     def _read(self, strip: Greys) -> Doubles:
         lines = normalise_lines(strip[None])[..., None]
-        try:
-            logits = self._session.run(["logits"], {"lines": lines})[0]
-        except Exception as error:  # its own exceptions share no base but this
-            raise ModelError(
-                f"{self._name}: ONNX Runtime cannot run it on a strip of {strip.shape[1]} pixels; "
-                f"{_EXPECTED}"
-            ) from error
+        logits = run(self._session, {"lines": lines}, self._name, _EXPECTED)
         if logits.shape != (1, strip.shape[1] // COLUMN, 1 + len(self.alphabet)):
             raise ModelError(f"{self._name}: gave logits of shape {logits.shape}; {_EXPECTED}")
         return column_probabilities(logits[0], self.temperature)
@@ -87,11 +82,12 @@ class LineModel:
             not isinstance(alphabet, str)
             or not set("0123456789") <= set(alphabet)
             or len(set(alphabet)) != len(alphabet)
+            or not alphabet.isprintable()
             or len(alphabet) > _MOST_CHARACTERS
         ):
             raise ModelError(
                 f"{self._name}: its card's alphabet is {str(alphabet)[:80]!r}; expected the ten "
-                "digits and maybe more characters, each once: export it again"
+                "digits and maybe more characters that print, each once: export it again"
             )
         return alphabet
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mnist_classifier.errors import ModelError, PictureError
 from mnist_classifier.normalisation import SIDE
-from mnist_classifier.read.network_file import NetworkFile, number_of, temperature_of
+from mnist_classifier.read.network_file import NetworkFile, number_of, run, temperature_of, try_out
 
 Floats = npt.NDArray[np.float32]
 
@@ -81,6 +81,7 @@ class Model:
         self._check_shapes(file.name)
         self.card = file.card(self._session)
         self.temperature, self.refusal = _settings(self.card, file.name)
+        try_out(self._session, file.name, _EXPECTED)
 
     def logits(self, images: Floats) -> Floats:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""
@@ -118,12 +119,7 @@ class Model:
         return Judgement(labels, scaled / total, confidences, scores >= threshold, scores)
 
     def _run(self, images: Floats) -> Floats:
-        try:
-            logits: Floats = self._session.run(["logits"], {"images": images})[0]
-        except Exception as error:  # its own exceptions share no base but this
-            raise ModelError(
-                f"{self._name}: ONNX Runtime cannot run it on {len(images)} images; {_EXPECTED}"
-            ) from error
+        logits = run(self._session, {"images": images}, self._name, _EXPECTED)
         if logits.shape != (len(images), CLASSES):
             raise ModelError(f"{self._name}: gave logits of shape {logits.shape}; {_EXPECTED}")
         return logits

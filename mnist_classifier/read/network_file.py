@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mnist_classifier.errors import ModelError
+from mnist_classifier.normalisation import SIDE
 from mnist_classifier.onnx_runtime import import_onnx_runtime
 
 CARD_KEY = "mnist_classifier.card"
@@ -86,6 +90,48 @@ class NetworkFile:
             return Path(path).read_bytes()
         except (OSError, ValueError) as error:
             raise ModelError(f"cannot read {path}: {error}; {self._expected}") from error
+
+
+def run(
+    session: Any, inputs: dict[str, npt.NDArray[np.float32]], name: str, expected: str
+) -> npt.NDArray[np.float32]:
+    """Run a network; return its logits.
+
+    Raises:
+        ModelError: It cannot run, or answers what are no numbers.
+        MemoryError: There is not enough memory.
+    """
+    try:
+        logits: npt.NDArray[np.float32] = session.run(["logits"], inputs)[0]
+    except Exception as error:  # its own exceptions share no base but this
+        if "alloc" in str(error):
+            raise MemoryError(f"{name}: ONNX Runtime finds no memory for it") from error
+        (shape,) = (given.shape for given in inputs.values())
+        raise ModelError(
+            f"{name}: ONNX Runtime cannot run it on an input of shape {shape}; {expected}"
+        ) from error
+    if not np.isfinite(logits).all():
+        raise ModelError(
+            f"{name}: gave logits that are no numbers (NaN or infinite); {expected}, and weights "
+            "that are numbers: train it again"
+        )
+    return logits
+
+
+def try_out(session: Any, name: str, expected: str) -> None:
+    """Run a network on blank paper and on nothing but ink: what cannot be used is found at once.
+
+    Raises:
+        ModelError: It cannot run, answers what are no numbers, or wants too much memory.
+    """
+    (first,) = session.get_inputs()
+    # Its number of examples is free, and a line's width.
+    shape = [side if isinstance(side, int) else SIDE for side in first.shape[1:]]
+    for ink in (0, 1):
+        try:
+            run(session, {first.name: np.full([1, *shape], ink, np.float32)}, name, expected)
+        except MemoryError as error:
+            raise ModelError(f"{name}: wants more memory than there is; {expected}") from error
 
 
 def temperature_of(card: dict[str, Any], name: str, expected: str) -> float:

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_classifier.errors import MnistError
+from mnist_classifier.errors import MnistError, printable
+from mnist_classifier.read.memory import memory_errors
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
@@ -57,10 +58,11 @@ def read_one(reader: DigitReader, request: Request, pattern: Pattern | None) -> 
         if request.copy is not None:
             from mnist_classifier.read.annotate import save_annotated
 
-            save_annotated(request.copy, request.picture, reading, reader.max_pixels)
+            with memory_errors():
+                save_annotated(request.copy, request.picture, reading, reader.max_pixels)
     except MnistError as error:
         return Outcome(request.name, None, str(error))
     except MemoryError:
         message = "needs more memory than there is; expected a smaller picture: make it smaller"
-        return Outcome(request.name, None, f"{request.name}: {message}")
+        return Outcome(request.name, None, printable(f"{request.name}: {message}"))
     return Outcome(request.name, reading, None)

@@ -18,6 +18,7 @@ from mnist_classifier.errors import PictureError
 from mnist_classifier.headers import HeaderError, check_pixels, picture_size
 from mnist_classifier.read.animation import further_frames, may_move
 from mnist_classifier.read.formats import PDF, count_pages, decode, format_of
+from mnist_classifier.read.memory import memory_errors
 from mnist_classifier.read.work import HALF_SIZE_ABOVE
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ Picture: TypeAlias = (
 SUFFIXES = headers.SUFFIXES | {".pdf", ".heic", ".heif"}
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded, unless another limit is given."""
+MAX_BYTES = 256 * 1024 * 1024
+"""Larger files are not read."""
 
-_MAX_BYTES = 256 * 1024 * 1024
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
@@ -112,9 +114,9 @@ def _read_file(path: Path) -> bytes:
         size = path.stat().st_size
         if not path.is_file():
             raise PictureError(f"{path} is no file; expected a picture file")
-        if size > _MAX_BYTES:
+        if size > MAX_BYTES:
             raise PictureError(
-                f"{path} has {size:,} bytes; expected at most {_MAX_BYTES:,}: make it smaller"
+                f"{path} has {size:,} bytes; expected at most {MAX_BYTES:,}: make it smaller"
             )
         return path.read_bytes()
     except OSError as error:
@@ -128,7 +130,7 @@ def _read_file(path: Path) -> bytes:
 
 def _read_object(file: Any) -> bytes:
     try:
-        content = file.read(_MAX_BYTES + 1)
+        content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise PictureError(
             f"cannot read the file object: {error}; expected one that is open for reading"
@@ -137,9 +139,9 @@ def _read_object(file: Any) -> bytes:
         raise PictureError(
             f"the file object gives {type(content).__name__}; expected bytes: open it in mode 'rb'"
         )
-    if len(content) > _MAX_BYTES:
+    if len(content) > MAX_BYTES:
         raise PictureError(
-            f"the file object has more bytes; expected at most {_MAX_BYTES:,}: make it smaller"
+            f"the file object has more bytes; expected at most {MAX_BYTES:,}: make it smaller"
         )
     return content
 
@@ -165,8 +167,9 @@ def _from_bytes(
     picture = _finished(decoded, (width, height), orientation, name)
     if may_move(content) and _is_blank(picture):
         try:
-            later = further_frames(content, width * height)
-        except (cv2.error, MemoryError) as error:
+            with memory_errors():
+                later = further_frames(content, width * height)
+        except cv2.error as error:
             raise _not_a_picture(name) from error
         frames = (_finished(frame, (width, height), orientation, name) for frame in later)
         picture = next((frame for frame in frames if not _is_blank(frame)), picture)
@@ -197,8 +200,9 @@ def _size_from_header(content: bytes, name: str) -> tuple[int, int]:
 
 def _decode(content: bytes, flags: int, name: str) -> npt.NDArray[np.generic]:
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except (cv2.error, MemoryError) as error:
+        with memory_errors():
+            decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:
         raise _not_a_picture(name) from error
     if decoded is None or decoded.size == 0:
         raise _not_a_picture(name)

@@ -24,13 +24,16 @@ from mnist_classifier.normalisation import (
 from mnist_classifier.read.choice import choose
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
+from mnist_classifier.read.memory import memory_errors
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
 from mnist_classifier.read.page_frame import page_frame
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
 from mnist_classifier.read.reading import Digit, Line, Reading
 from mnist_classifier.read.segmentation import (
+    SPECK,
     Mark,
+    check_likely_digits,
     find_ink,
     find_marks,
     group_lines,
@@ -51,11 +54,9 @@ from mnist_classifier.read.turning import (
     may_be_turned,
     turned_marks,
 )
-from mnist_classifier.read.work import MOST_WIDTH, TooMuchWorkError, Work
+from mnist_classifier.read.work import TooMuchWorkError, Work, most_width
 
-# A mark below this share of the digits' height is a speck, a dot or a dash.
-_SPECK = 0.35
-_REFUSED_SPECK = 0.5  # if it was refused as no digit
+_REFUSED_SPECK = 0.5  # of the digits' height, below which a refused mark is a speck
 _PAGE, _SURE = 40, 0.9  # digits of a page, and how sure they are in the mean
 _EXPECTED = 0.95  # so sure are marks of what lines are then expected to say
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
@@ -133,6 +134,7 @@ class DigitReader:
         """Return what makes the same reader, for one core, in another process."""
         return partial(self._again, threads=1)
 
+    @memory_errors()
     def read(self, picture: Picture, pattern: str | Pattern | None = None) -> Reading:
         """Find the numbers in a picture and read them.
 
@@ -152,6 +154,7 @@ class DigitReader:
             PictureError: It is no picture, is damaged or too large; or the array's shape, type or
                 values are not as above.
             SettingsError: The pattern is none.
+            MemoryError: There is not enough memory.
         """
         known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
@@ -210,6 +213,7 @@ class DigitReader:
             if not small:
                 components = without_edges(components, strength.shape)
             marks = join_marks(components, small, self._classify)
+            check_likely_digits(marks, self._classify)
             lines = group_lines(marks)
             cut = len(marks) > 1 and any(touches_edge(m, strength.shape) for m in marks)
             if cut and max(strength.shape) <= _TINY_SIDE:
@@ -218,7 +222,7 @@ class DigitReader:
             elif cut and small:
                 reason = "no digit: several marks, cut by the edge of a small picture"
                 return _OfMarks(lines, Reading("", (), reason), len(marks), components)
-            reading = self._reading(resegment(lines, self._classify, Work()), scale)
+            reading = self._reading(resegment(lines, self._classify, Work(strength.size)), scale)
             return _OfMarks(lines, reading, len(marks), components)
         except TooMuchWorkError as error:
             return _OfMarks(lines, Reading("", (), str(error)), 1)
@@ -305,7 +309,7 @@ class DigitReader:
         judged = self.model.judge(images, self.threshold)
         height = typical_height(marks, np.where(judged.accepted, 1.0, 0.25))
         heights = np.array([mark.box[3] for mark in marks])
-        speck = heights < np.where(judged.accepted, _SPECK, _REFUSED_SPECK) * height
+        speck = heights < np.where(judged.accepted, SPECK, _REFUSED_SPECK) * height
         accepted = judged.accepted & ~speck
         foreign = ~judged.accepted & ~speck
         if not accepted.any() or 2 * foreign.sum() > accepted.sum():
@@ -360,12 +364,12 @@ def _turned_back(
 
 def _about_lines(grey: Pyramid, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
     """Yield strips about each line of marks, whose boxes times ``scale`` are the grey picture's."""
-    spent = 0
+    spent, most = 0, most_width(grey.shape[0] * grey.shape[1])
     for line in marks:
         for strip in about(grey, np.array([mark.box for mark in line], float) * scale):
             spent += strip.image.shape[1]
             yield strip
-        if spent > MOST_WIDTH:
+        if spent > most:
             return
 
 

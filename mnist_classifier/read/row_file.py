@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_classifier.errors import OutputError, SettingsError
+from mnist_classifier.outputs import check_ordinary
 from mnist_classifier.read.outcome import Outcome
-from mnist_classifier.read.rows import CSV_COLUMNS, KEYS, SETTINGS, to_csv, to_row
+from mnist_classifier.read.rows import CSV_COLUMNS, KEYS, SETTINGS, to_csv, to_name, to_row
 
 
 class _Form(ABC):
@@ -50,7 +51,7 @@ class _JsonLines(_Form):
     beginning = b'{"picture": '
 
     def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> bytes:
-        return _encoded(json.dumps({**to_row(outcome), **settings}, ensure_ascii=False) + "\n")
+        return (json.dumps({**to_row(outcome), **settings}, ensure_ascii=False) + "\n").encode()
 
     def parse(self, row: bytes) -> dict[str, Any]:
         said = json.loads(row)
@@ -69,7 +70,7 @@ class _Csv(_Form):
     def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> bytes:
         line = io.StringIO(newline="")
         csv.writer(line).writerow([*to_csv(outcome), *map(_told, settings.values())])
-        return _encoded(line.getvalue())
+        return line.getvalue().encode()
 
     def parse(self, row: bytes) -> dict[str, Any]:
         (values,) = csv.reader(io.StringIO(row.decode(), newline=""))
@@ -112,6 +113,7 @@ class RowFile:
             raise SettingsError(
                 f"got the name {path} for rows; expected one that ends with {' or '.join(FORMS)}"
             )
+        check_ordinary(path, "--output")
         self._path, self._settings = path, settings
         self._form = FORMS[path.suffix.lower()]
         self._pictures: set[str] = set()
@@ -120,10 +122,8 @@ class RowFile:
             try:
                 self._file = opened.enter_context(path.open("ab", buffering=0))
                 self._lock()
-                end = 0
-                if path.is_file():
-                    end = self._end_of_rows()
-                    self._file.truncate(end)
+                end = self._end_of_rows()
+                self._file.truncate(end)
             except OSError as error:
                 raise self._unwritable(error) from error
             if end == 0:
@@ -139,8 +139,8 @@ class RowFile:
     def missing(self, pictures: Iterable[str]) -> Iterator[str]:
         """Yield the pictures that have no row and were not yielded before."""
         for picture in pictures:
-            if (known := _encoded(picture).decode()) not in self._pictures:
-                self._pictures.add(known)
+            if (name := to_name(picture)) not in self._pictures:
+                self._pictures.add(name)
                 yield picture
 
     def write(self, outcome: Outcome) -> None:
@@ -204,7 +204,7 @@ class RowFile:
                     f"is {_told(value) or 'none'}; expected the same: set it so, or name another "
                     "file"
                 )
-        self._pictures.add(_encoded(said["picture"]).decode())
+        self._pictures.add(said["picture"])
         self.before["error" if said["error"] else "refused" if said["refused"] else "read"] += 1
 
     def _foreign(self, row: int) -> OutputError:
@@ -223,8 +223,3 @@ class RowFile:
 
 def _told(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _encoded(text: str) -> bytes:
-    r"""Return UTF-8; a byte of a file's name that is none becomes ``\udc80``, as JSON has it."""
-    return text.encode("utf-8", "backslashreplace")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from mnist_classifier.errors import escaped
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.reader import DigitReader
@@ -19,18 +21,36 @@ KEYS = ("picture", *_NOTHING.to_dict(), "error")
 SETTINGS = ("version", "model", "line_model", "threshold", "max_pixels", "pattern")
 """What `settings_of` tells."""
 
+# What no parser of UTF-8 takes; and a backslash that would be taken for how `to_name` tells it.
+_TOLD_OTHERWISE = re.compile("[\ud800-\udfff]" r"|\\(?=x[89a-f][0-9a-f]|x5c|ud[89a-f][0-9a-f]{2})")
+
+
+def to_name(picture: str) -> str:
+    r"""Return a picture's path as rows tell it: text that every parser takes, each path its own.
+
+    A byte that is no UTF-8 becomes ``\xff``, half a surrogate pair, as in names on Windows,
+    ``\ud800``, and a backslash that would be taken for the beginning of these ``\x5c``. All other
+    paths stay as they are.
+
+    >>> print(to_name("b\udcffd.png"))
+    b\xffd.png
+    """
+    return _TOLD_OTHERWISE.sub(
+        lambda found: r"\x5c" if found[0] == "\\" else escaped(found[0]), picture
+    )
+
 
 def to_row(outcome: Outcome) -> dict[str, Any]:
     """Return all that is known of a picture, as values that JSON can hold."""
     reading = outcome.reading or _NOTHING
-    return {"picture": outcome.picture, **reading.to_dict(), "error": outcome.error}
+    return {"picture": to_name(outcome.picture), **reading.to_dict(), "error": outcome.error}
 
 
 def to_csv(outcome: Outcome) -> list[str]:
     """Return what stands below each of `CSV_COLUMNS`; nothing where there is nothing."""
     reading = outcome.reading or _NOTHING
     return [
-        outcome.picture,
+        to_name(outcome.picture),
         reading.text,
         reading.number,
         f"{reading.confidence:.4f}" if reading.lines else "",

@@ -21,7 +21,7 @@ from mnist_classifier.normalisation import (
     stroke_width,
 )
 from mnist_classifier.read.picture import BgrImage
-from mnist_classifier.read.work import Work, check_marks
+from mnist_classifier.read.work import SAMPLE, Work, check_marks, check_sample
 
 Box = tuple[int, int, int, int]
 # A larger picture is shrunk to this longest side: small digits stay legible, and it is quick.
@@ -57,6 +57,8 @@ class Mark:
         return normalise(self.ink)
 
 
+# A mark below this share of the digits' height is a speck, a dot or a dash.
+SPECK = 0.35
 _LEAST_INSIDE = 2  # marks that touch no edge, beside which those that do may be none
 _RULE_SHAPE, _TALLER = 4, 1.3  # times as long as thick, and as the tallest mark inside
 
@@ -353,6 +355,21 @@ def _belong_together(
         & ((small_height <= 0.6 * height) | (overlap >= 0.8 * narrow))
         & (together <= 1.7 * height)
     )
+
+
+def check_likely_digits(marks: list[Mark], classify: Classify) -> None:
+    """Check, where marks are many, that some of them are digits, before all of them are judged.
+
+    Raises:
+        TooMuchWorkError: Of those that are no specks, hardly any is.
+    """
+    if len(marks) < 2 * SAMPLE:
+        return
+    least = SPECK * typical_height(marks)
+    tall = [mark for mark in marks if mark.box[3] >= least]
+    if len(tall) >= 2 * SAMPLE:
+        sample = tall[:: len(tall) // SAMPLE]
+        check_sample(int((classify(sample)[0] >= 0.5).sum()), len(sample))
 
 
 def touches_edge(mark: Mark, shape: tuple[int, ...]) -> bool:

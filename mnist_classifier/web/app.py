@@ -53,6 +53,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         description=openapi.DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # many a client follows none, or loses the body
         lifespan=lifespan,
     )
     router = routes(settings, reader, lanes, load, metrics)

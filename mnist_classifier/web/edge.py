@@ -56,6 +56,13 @@ class Edge:
 
         try:
             await self._answer(scope, receive, send_with_headers)
+        except MemoryError:  # like too many requests: those that need less go on
+            request_id = request_ids.of(scope)
+            log.trouble("no memory", request_id=request_id, method=method, path=scope["path"])
+            if not begun:
+                detail = "not enough memory now; come again, or send less"
+                refused = problems.ProblemError(503, detail, self._load.retry_after())
+                await problems.answer(scope, refused)(scope, receive, send_with_headers)
         except Exception:
             request_id = request_ids.of(scope)
             log.fault(request_id=request_id, method=method, path=scope["path"])

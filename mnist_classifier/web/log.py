@@ -64,6 +64,11 @@ def fault(**fields: object) -> None:
     _FAULTS.exception("fault", extra={"fields": fields})
 
 
+def trouble(what: str, **fields: object) -> None:
+    """Write what was in the way of a request, which is no fault of the service."""
+    _FAULTS.error(what, extra={"fields": fields})
+
+
 class _StandardError(logging.Handler):
     """Writes each record in one piece to what is standard error at that time."""
 

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy import stats
 
+from mnist_classifier.learn.evaluation.predictions import Predictions
 from mnist_images_classification import main
 
 CONFIG = {
@@ -62,6 +65,29 @@ def test_two_series_are_compared_over_their_seeds(series, capsys):
     _, out, _ = compare(series[0], series[0], series[1], capsys=capsys)
     assert "series 1 and series 2: no difference is shown; chance in the seeds alone" in out
     assert "corrected for 3 pairs by Holm's method" in out
+
+
+ODD = "o\n\x1b[2Jd[-b]"
+
+
+def test_names_stay_in_their_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    make_series(Path(ODD), "dnn", [0.9, 0.91], dataset=ODD)
+    for name in (ODD, f"{ODD}2"):
+        Path(name).mkdir(exist_ok=True)
+        labels = np.arange(10, dtype=np.uint8)
+        answers = Predictions(ODD, ("a", "b"), labels, np.eye(10, dtype=np.float32))
+        answers.save(Path(name, "answers.npz"))
+    told = r"o\n\x1b[2Jd[-b]"
+    for folders in ((ODD, ODD), (f"{ODD}2", f"{ODD}2")):
+        with pytest.raises(SystemExit) as left:
+            main(["compare", *folders])
+        out, err = capsys.readouterr()
+        assert (left.value.code, err) == (0, "")
+        assert told in out.splitlines()[0]
+        assert sum(told in line for line in out.splitlines()[1:]) == 2
+        assert "\x1b" not in out
 
 
 def test_what_cannot_be_compared_is_told_with_what_to_do(series, tmp_path, capsys):

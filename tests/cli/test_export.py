@@ -1,6 +1,7 @@
 """`mnist export`: a run becomes one file that `mnist read` uses."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -35,10 +36,11 @@ def run(tmp_path_factory):
 
 
 def test_a_run_becomes_a_file_that_the_reader_uses(run, tmp_path):
-    out = tmp_path / "model.onnx"
+    out = tmp_path / "mo\n\x1bdel.onnx"
     done = mnist("export", run, "--output", out)
     assert done.returncode == 0, done.stderr
     assert "differ by at most" in done.stdout
+    assert [line.isprintable() for line in done.stdout.split("\n")[:-1]] == [True] * 3
     reader = DigitReader(out)
     assert reader.model.card["test_accuracy"] == 0.125
     assert reader.model.card["seed"] == 3
@@ -74,6 +76,17 @@ def test_nothing_is_replaced_but_an_earlier_export(run, tmp_path):
     earlier = tmp_path / "earlier.onnx"
     for _ in range(2):
         assert export_run(run, earlier).path == earlier
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
+@pytest.mark.parametrize("name", ["digits.onnx", "digits.json"])
+def test_a_pipe_in_the_run_folder_is_not_written_to(run, name):
+    os.mkfifo(run / name)
+    try:
+        with pytest.raises(OutputError, match="cannot write .*: no ordinary file; expected"):
+            export_run(run)
+    finally:
+        (run / name).unlink()
 
 
 def test_mistakes_are_one_line_and_exit_code_2(run, tmp_path):

@@ -77,6 +77,24 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_p
     assert not list(tmp_path.glob("runs/*"))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["re\n\x1bad"],
+        ["read", "--co\n\x1blour"],
+        ["recipes", "a\n\x1bb"],
+        ["read", "x.png", "--max-pixels", "1\n\x1b2"],
+        ["serve", "--access-log", "te\n\x1bxt"],
+        ["evaluate", "no\n\x1bwhere"],
+    ],
+)
+def test_what_was_typed_stays_in_the_line_of_the_error(arguments, capsys):
+    code, out, err = run(*arguments, capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.removesuffix("\n").isprintable()
+
+
 @pytest.mark.parametrize("verb", ["train", "recipes", "evaluate", "export", "read", "serve"])
 def test_help_names_values_as_a_person_does(verb, capsys):
     code, out, _ = run(verb, "--help", capsys=capsys)

@@ -110,11 +110,30 @@ def test_a_network_that_wants_more_memory_than_there_is_is_refused_in_words(tmp_
     model.graph.node.append(helper.make_node("Add", ["small", "most"], ["logits"]))
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
-    reader = DigitReader(path)
-    with pytest.raises(ModelError, match="cannot run it on 1 images; expected an ONNX file"):
-        reader.read_images(np.zeros((1, 28, 28), np.uint8))
-    with pytest.raises(ModelError, match="cannot run it on 128 images; expected an ONNX file"):
-        reader.read_images(np.zeros((300, 28, 28), np.uint8))
+    with pytest.raises(ModelError, match="wants more memory than there is; expected an ONNX file"):
+        DigitReader(path)
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, -math.inf])
+def test_a_network_that_answers_what_is_no_number_is_refused(weight, tmp_path):
+    model = onnx.load_from_string(network(card=GOOD))
+    model.graph.initializer[1].float_data[5] = weight
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="gave logits that are no numbers .*; expected"):
+        DigitReader(path)
+
+
+def test_a_network_of_lines_is_tried_too(tmp_path):
+    shipped = ROOT / "mnist_classifier/read/pretrained/lines.onnx"
+    model = onnx.load(shipped)
+    weights = next(one for one in model.graph.initializer if one.data_type == 1 and one.raw_data)
+    values = np.frombuffer(weights.raw_data, np.float32).copy()
+    values[:] = math.nan
+    weights.raw_data = values.tobytes()
+    onnx.save(model, tmp_path / "lines.onnx")
+    with pytest.raises(ModelError, match="gave logits that are no numbers .*; expected"):
+        DigitReader(line_model=tmp_path / "lines.onnx")
 
 
 @pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "*/_ORT_MEM_ADDR_/*"])

@@ -1,13 +1,17 @@
 import json
+import os
+import re
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mnist_classifier.errors import OutputError, SettingsError
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.reading import Digit, Line, Reading
 from mnist_classifier.read.row_file import RowFile
-from mnist_classifier.read.rows import SETTINGS, settings_of
+from mnist_classifier.read.rows import SETTINGS, settings_of, to_name
 
 FORMS = pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
 IMAGE = np.zeros((28, 28), np.float32)
@@ -52,10 +56,35 @@ def test_rows_say_what_was_read_and_how(tmp_path):
     path = tmp_path / "rows.jsonl"
     write_all(path)
     rows = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert [row["picture"] for row in rows] == [outcome.picture for outcome in OUTCOMES]
+    assert [row["picture"] for row in rows] == [to_name(outcome.picture) for outcome in OUTCOMES]
     for row, outcome in zip(rows, OUTCOMES, strict=True):
         told = outcome.reading.to_dict() if outcome.reading else {}
         assert row == {**row, **told, **SETTINGS_OF_NOW, "error": outcome.error}
+
+
+PIECES = st.sampled_from([b"\xff", b"\\", b"x", b"ff", b"5c", b"ud8", b"00", "é".encode(), b"\xc3"])
+
+
+@given(st.lists(PIECES, max_size=6).map(b"".join))
+@example(rb"\xff")
+@example(rb"\x5cxff")
+def test_a_name_that_is_no_utf_8_is_told_so_that_it_is_known_again(name):
+    told = to_name(os.fsdecode(name)).encode()  # which half of a surrogate pair would not let be
+    back = re.sub(rb"\\x(5c|[89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), told)
+    assert back == name
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("b\udcffd.png", r"b\xffd.png"),
+        (r"b\xffd.png", r"b\x5cxffd.png"),
+        ("\ud83d.png", r"\ud83d.png"),
+        (r"C:\new\été\1.png", r"C:\new\été\1.png"),
+    ],
+)
+def test_how_a_name_is_told(name, told):
+    assert to_name(name) == told
 
 
 @FORMS
@@ -136,15 +165,21 @@ def test_two_at_a_time_are_refused(tmp_path):
 
 @FORMS
 def test_where_it_cannot_be_written(tmp_path, name):
-    full = tmp_path / name
-    full.symlink_to("/dev/full")
-    with pytest.raises(OutputError, match="cannot write .*: no space left on device; expected"):
-        write_all(full)
     with pytest.raises(OutputError, match="cannot write .*: no such file or directory; expected"):
         write_all(tmp_path / "missing" / name)
     (tmp_path / f"folder.{name}").mkdir()
     with pytest.raises(OutputError, match="cannot write .*: is a directory; expected"):
         write_all(tmp_path / f"folder.{name}")
+
+
+@FORMS
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a FIFO")
+def test_a_pipe_or_a_device_is_refused(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    (tmp_path / f"device-{name}").symlink_to("/dev/full")
+    for path in (tmp_path / name, tmp_path / f"device-{name}"):
+        with pytest.raises(OutputError, match="cannot write .*: no ordinary file; expected"):
+            write_all(path)
 
 
 def test_another_ending_is_refused(tmp_path):

@@ -139,5 +139,5 @@ def test_strokes_half_over_each_other_are_one_digit_if_that_is_surer(second, cou
 
     ink = np.ones((70, 60), np.float32)
     marks = [Mark((x, 0, 60, 70), ink, 255.0) for x in (0, second)]
-    ((*found,),) = resegment([marks], classify, Work())
+    ((*found,),) = resegment([marks], classify, Work(1_000_000))
     assert len(found) == count

@@ -283,6 +283,15 @@ def test_bad_images(client, status, content, headers, says):
     assert says in check_problem(response, status)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "path", ["/v1/read/", "/v1/read-images/", "/v1/gallery/", "/docs/", "/static"]
+)
+def test_another_slash_is_another_path_and_never_a_redirect(client, method, path):
+    answer = client.request(method, path, content=png(write("42")), headers=PNG)
+    assert path in check_problem(answer, 404)
+
+
 def test_bad_routes_methods_and_parameters(client):
     for path in ("/nothing", "/static/none.js", "/static/", "/v1", "/v1/read/more"):
         check_problem(client.get(path), 404)

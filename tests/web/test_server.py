@@ -9,6 +9,8 @@ import sys
 import threading
 
 import httpx
+import numpy as np
+import psutil
 import pytest
 
 from mnist_classifier.web.settings import ServiceSettings
@@ -88,6 +90,30 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch):
     let_go.set()
     assert answer.status_code == 503
     assert "within 0.1 seconds" in answer.json()["detail"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory")
+def test_a_lack_of_memory_is_503_in_a_line_of_the_log_and_other_requests_go_on(serve):
+    service = serve()
+    small = png(write("42"))
+    large = png(np.full((6000, 6000, 3), 255, np.uint8))
+
+    def ask(picture):
+        return service.client.post("/v1/read", content=picture, headers=PNG)
+
+    assert ask(small).json()["text"] == "42"
+    process = psutil.Process(service.process.pid)
+    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 80_000_000,) * 2)
+    answers = [ask(picture) for picture in (large, small, large, small)]
+    assert [answer.status_code for answer in answers] == [503, 200, 503, 200]
+    for answer in answers[::2]:
+        assert int(answer.headers["retry-after"]) > 0
+        assert "not enough memory" in answer.json()["detail"]
+    code, errors = service.stop()
+    assert code == 0
+    lines = errors.splitlines()
+    assert len(lines) == 2
+    assert all(' level=error message="no memory" request_id=' in line for line in lines)
 
 
 def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatch, caplog):

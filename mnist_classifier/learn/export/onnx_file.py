@@ -21,6 +21,7 @@ from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.onnx_runtime import import_onnx_runtime
+from mnist_classifier.outputs import check_ordinary
 
 CARD_KEY = "mnist_classifier.card"
 TOLERANCE = 1e-5
@@ -116,9 +117,11 @@ def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> Path:
     """Write the ONNX file, and its card as JSON beside it; return the card's path.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: They cannot be written, or a pipe or a device is there.
     """
     card_path = path.with_suffix(".json")
+    for file in (path, card_path):
+        check_ordinary(file, "--output")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -137,8 +140,9 @@ def write_litert(path: Path, network: keras.Model) -> None:
 
     Raises:
         ModelError: This Keras cannot.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or a pipe or a device is there.
     """
+    check_ordinary(path, "--output")
     try:
         with _silence():
             network.export(path, format="litert", verbose=False)

@@ -133,7 +133,7 @@ class Checkpoints:
 
 
 def _read(path: Path) -> Checkpoint | None:
-    """Return what a file holds, None if it is not what was written."""
+    """Return what a file holds, None if it is not what was written or nothing can be learned of."""
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             return None
@@ -146,6 +146,13 @@ def _read(path: Path) -> Checkpoint | None:
             [arrays[f"{kind}{i}"] for i in range(sum(name.startswith(kind) for name in arrays))]
             for kind in ("variable", "kept")
         )
+        if not all(map(_are_numbers, [*variables, *kept])):
+            return None
         return Checkpoint(variables, kept, json.loads(str(arrays["state"])))
     except (OSError, ValueError, KeyError, RecursionError):
         return None
+
+
+def _are_numbers(values: npt.NDArray[np.generic]) -> bool:
+    """Tell whether there is neither NaN nor infinity: training would only spread them."""
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())

@@ -59,6 +59,19 @@ def test_a_damaged_one_is_passed_over_and_named(tmp_path, harm):
     assert checkpoints.damaged == [newest]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_whose_weights_are_no_numbers_is_passed_over_too(tmp_path, value):
+    saved(tmp_path, 2)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(3, checkpoint(value))
+    assert checkpoints.load().state["epoch"] == 2
+    assert [path.name for path in checkpoints.damaged] == ["epoch-00003"]
+    checkpoints.save(4, checkpoint(value))
+    with pytest.raises(RunError, match="no checkpoint that is whole; expected") as told:
+        Checkpoints(tmp_path).load()
+    assert "\n" not in str(told.value)
+
+
 def test_every_flipped_byte_is_found_out(tmp_path):
     *_, newest = saved(tmp_path, 1)
     content = newest.read_bytes()
