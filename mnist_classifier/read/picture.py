@@ -6,6 +6,7 @@ import os
 import re
 import struct
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -24,16 +25,33 @@ if TYPE_CHECKING:
     import PIL.Image
 
 BgrImage = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A picture file that was fetched from elsewhere: an archive, a table, another machine."""
+
+    name: str
+    content: bytes
+    """The file's bytes; none where they could not be had."""
+    error: str | None = None
+    """Why they could not be had, in one line, or None."""
+
+
 Picture: TypeAlias = (
-    "str | os.PathLike[str] | bytes | BinaryIO | npt.NDArray[np.generic] | PIL.Image.Image"
+    "str | os.PathLike[str] | bytes | Fetched | BinaryIO | npt.NDArray[np.generic] "
+    "| PIL.Image.Image"
 )
-"""A path, a picture file's bytes, a file object, an array, or a ``PIL.Image.Image``."""
+"""A path, a picture file's bytes, `Fetched` bytes, a file object, an array, or a
+``PIL.Image.Image``."""
 
 SUFFIXES = headers.SUFFIXES | {".pdf", ".heic", ".heif"}
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded, unless another limit is given."""
 
-_MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
+"""Larger files are refused before they are read."""
+
 _HALF = cv2.IMREAD_REDUCED_COLOR_2
 _JPEG = b"\xff\xd8"
 _ORIENTATION = 0x0112
@@ -72,6 +90,10 @@ def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrIma
     if isinstance(picture, (str, os.PathLike)):
         path, page = _named_page(Path(picture))
         return _from_bytes(_read_file(path), str(picture), max_pixels, page)
+    if isinstance(picture, Fetched):
+        if picture.error is not None:
+            raise PictureError(picture.error)
+        return _from_bytes(picture.content, picture.name, max_pixels)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(picture), "the bytes", max_pixels)
     # Whoever has an image of Pillow's has imported it; nobody else needs it.
@@ -112,9 +134,9 @@ def _read_file(path: Path) -> bytes:
         size = path.stat().st_size
         if not path.is_file():
             raise PictureError(f"{path} is no file; expected a picture file")
-        if size > _MAX_BYTES:
+        if size > MAX_BYTES:
             raise PictureError(
-                f"{path} has {size:,} bytes; expected at most {_MAX_BYTES:,}: make it smaller"
+                f"{path} has {size:,} bytes; expected at most {MAX_BYTES:,}: make it smaller"
             )
         return path.read_bytes()
     except OSError as error:
@@ -128,7 +150,7 @@ def _read_file(path: Path) -> bytes:
 
 def _read_object(file: Any) -> bytes:
     try:
-        content = file.read(_MAX_BYTES + 1)
+        content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise PictureError(
             f"cannot read the file object: {error}; expected one that is open for reading"
@@ -137,9 +159,9 @@ def _read_object(file: Any) -> bytes:
         raise PictureError(
             f"the file object gives {type(content).__name__}; expected bytes: open it in mode 'rb'"
         )
-    if len(content) > _MAX_BYTES:
+    if len(content) > MAX_BYTES:
         raise PictureError(
-            f"the file object has more bytes; expected at most {_MAX_BYTES:,}: make it smaller"
+            f"the file object has more bytes; expected at most {MAX_BYTES:,}: make it smaller"
         )
     return content
 

@@ -1,0 +1,85 @@
+"""The listing: which items an archive has, in parts that are read as a whole.
+
+It is a Parquet file whose row group *n* is part *n*. It is written once, before anything is read:
+what comes into a folder later belongs to no part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from mnist_classifier.scale import places
+from mnist_classifier.scale.items import Item
+
+PART = 1_000
+"""Pictures of a part; the last one may have fewer."""
+
+
+def write_listing(name: str, items: Iterable[Item]) -> Iterator[int]:
+    """Write the items, and yield after each part how many pictures there are so far.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    # Names of files are bytes: some are no UTF-8.
+    schema = pyarrow.schema(
+        [("picture", "binary"), ("inside", "binary"), ("place", "int64"), ("size", "int64")]
+        + [("error", "string")]
+    )
+    count, waiting = 0, iter(items)
+    with (
+        places.writing(name) as file,
+        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        while part := list(islice(waiting, PART)):
+            columns = [
+                [os.fsencode(item.picture) for item in part],
+                [None if item.inside is None else os.fsencode(item.inside) for item in part],
+                [item.place for item in part],
+                [item.size for item in part],
+                [item.error for item in part],
+            ]
+            writer.write_table(pyarrow.table(columns, schema=schema), row_group_size=PART)
+            count += len(part)
+            yield count
+
+
+class Listing:
+    """A listing that was written; a context that closes it."""
+
+    def __init__(self, name: str) -> None:
+        from pyarrow import parquet
+
+        self._file = places.open_file(name)
+        self._table = parquet.ParquetFile(self._file)
+
+    def __enter__(self) -> Listing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def sizes(self) -> list[int]:
+        """Return how many pictures each part has."""
+        groups: Any = self._table.metadata
+        return [groups.row_group(number).num_rows for number in range(groups.num_row_groups)]
+
+    def part(self, number: int) -> Sequence[Item]:
+        """Return a part's items."""
+        rows = self._table.read_row_group(number).to_pylist()
+        return [
+            Item(
+                os.fsdecode(row["picture"]),
+                None if row["inside"] is None else os.fsdecode(row["inside"]),
+                row["place"],
+                row["size"],
+                row["error"],
+            )
+            for row in rows
+        ]
