@@ -1,0 +1,111 @@
+"""What all rows come to, and the loop from a contact sheet to labelled images."""
+
+import base64
+import csv
+import json
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mnist_classifier.errors import DataError
+from mnist_classifier.scale.corrections import save_corrections
+from mnist_classifier.scale.forms import Told
+from mnist_classifier.scale.review import contact_sheet
+from mnist_classifier.scale.summary import LEAST_SURE, Summary
+from tests.read.drawing import png, write
+
+
+def test_reasons_are_counted_without_names_and_numbers():
+    summary = Summary()
+    for number in range(3):
+        name = f"{number}.png"
+        summary.add(Told(name, "", 0, f"no digit: scores 0.{number}, threshold 0.25", None), 0, 0)
+        summary.add(Told(name, "", 0, None, f"{name}: empty; expected a picture"), 0, 0)
+    summary.add(Told("a", "7", 1.0, None, None), 0, 0)
+    summary.add(Told("b", "7", 0.05, None, None), 0, 0)
+    assert summary.to_dict() == {
+        "read": 2,
+        "refused": {"no digit: scores …, threshold …": 3},
+        "errors": {"empty": 3},
+        "confidence": [1, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+    }
+    assert Summary.from_dict(json.loads(json.dumps(summary.to_dict()))).to_text() == (
+        summary.to_text()
+    )
+    assert summary.to_text().startswith("read 2, refused 3, errors 3\n")
+
+
+def test_different_reasons_without_end_need_no_memory():
+    summary = Summary()
+    for number in range(1000):
+        letters = "".join(chr(97 + int(digit)) for digit in str(number))
+        summary.add(Told("a", "", 0, None, f"a: {letters}"), 0, 0)
+    assert len(summary.errors) <= 101
+    assert summary.errors.total() == 1000
+
+
+def test_the_least_sure_are_kept_in_order():
+    summary = Summary()
+    count = 3 * LEAST_SURE
+    for place in range(count):
+        summary.add(
+            Told("a", "7", (place * 7 % count) / count, None, None), place // 10, place % 10
+        )
+    expected = sorted(range(count), key=lambda place: place * 7 % count)[:LEAST_SURE]
+    assert summary.least_sure == [(place // 10, place % 10) for place in expected]
+
+
+@pytest.fixture
+def page(reader):
+    pictures = [("a & <b>.png", png(write("42"))), ("7.png", png(write("7"))), ("bad", b"no")]
+    return contact_sheet("<rows>", pictures, reader, None)
+
+
+def test_the_sheet_stands_alone_and_escapes_names(page):
+    assert "The 2 least sure pictures" in page
+    assert "a &amp; &lt;b&gt;.png" in page
+    assert "<b>" not in page.replace("<button", "")
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+
+
+def test_what_a_person_says_becomes_labelled_images(page, reader, tmp_path):
+    """What the page saves is made here by hand; `test_page` has a browser do it."""
+    digits = re.findall(r'data-digits="([^"]*)"', page)
+    file = tmp_path / "corrections.csv"
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        rows = csv.writer(lines)
+        rows.writerow(["picture", "text", "read", "digits"])
+        rows.writerow(["a.png", "4,9", "42", digits[0]])
+        rows.writerow(["7.png", "7", "7", digits[1]])
+        rows.writerow(["7.png", "71", "7", digits[1]])
+    for _ in range(2):
+        saved = save_corrections(file, tmp_path / "labelled")
+        assert (saved.images, saved.left_out) == (3, 1)
+    written = sorted((tmp_path / "labelled").glob("*/*.png"))
+    assert [path.parent.name for path in written] == ["4", "7", "9"]
+    images = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in written]
+    assert {image.shape for image in images} == {(28, 28)}
+    as_read = reader.read_images(cv2.merge(images).transpose(2, 0, 1)).labels
+    assert as_read.tolist() == [4, 7, 2]  # the person said 9
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"picture,text\r\n",
+        b"",
+        b"picture,text,read,digits\r\na,7,7,%%\r\n",
+        b"picture,text,read,digits\r\na,7,7," + base64.b64encode(b"no picture") + b"\r\n",
+        b"\xff\xfe",
+    ],
+)
+def test_another_file_is_refused(tmp_path, content):
+    file = tmp_path / "other.csv"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be used: .*; expected the file that a contact"):
+        save_corrections(file, tmp_path / "labelled")
+    with pytest.raises(DataError, match="no such file"):
+        save_corrections(Path("missing.csv"), tmp_path / "labelled")
+    assert not (tmp_path / "labelled").exists()
