@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import Listing
 
 _WAITING = 2  # parts that an actor has: one that it reads, and the next
+_ANSWERS_IN = 10  # seconds
 
 
 def read_on_ray(
@@ -94,6 +96,15 @@ class _Reads:
         }
 
 
+def _check_answers(address: str) -> None:
+    """Raise an OSError where nobody is at an address: Ray itself would wait for minutes."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_ANSWERS_IN).close()
+
+
 @contextlib.contextmanager
 def _session(address: str) -> Iterator[None]:
     """Join a cluster, or start Ray here, until the context ends; one that is joined stays so.
@@ -117,8 +128,9 @@ def _session(address: str) -> Iterator[None]:
         return
     own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
+        _check_answers(address)
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise SettingsError(
             f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}; expected one: "
             "start it with  ray start --head  or give --ray local"

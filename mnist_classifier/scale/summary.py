@@ -17,7 +17,7 @@ LEAST_SURE = 60
 """Pictures on the contact sheet."""
 _REASONS = 100  # different ones; what is rarer counts as another
 
-_NUMBER = re.compile(r"\d[\d,.]*")
+_NUMBER = re.compile(r"\d+(?:[,.]\d+)*")
 _OTHERS = "others"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -139,10 +140,12 @@ def _rows(file: str, items: Sequence[Item], columns: Sequence[str]) -> Iterator[
             start = end
 
 
-def _opened(file: str) -> Any:
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[Any]:
     from pyarrow import parquet
 
-    return parquet.ParquetFile(places.open_file(file))
+    with places.open_file(file) as content:
+        yield parquet.ParquetFile(content)
 
 
 def _damage() -> tuple[type[Exception], ...]:

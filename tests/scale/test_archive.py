@@ -30,7 +30,7 @@ def told(output):
     return [file.read_bytes() for file in files]
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A kill, as the code around it sees it."""
 
 
@@ -68,12 +68,12 @@ def test_cut_off_after_any_part_it_goes_on(folder, read, monkeypatch, output, af
     def write_file(name, content):
         if "part-" in name:
             if len(written) == after:
-                raise Stopped
+                raise StoppedError
             written.append(name)
         real(name, content)
 
     monkeypatch.setattr(places, "write_file", write_file)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         read("pictures", output=output)
     monkeypatch.setattr(places, "write_file", real)
     (folder / "000-new.png").write_bytes(b"comes too late to be listed")
@@ -90,7 +90,7 @@ def test_cut_off_while_it_lists_or_joins(folder, read, monkeypatch, output):
     for module, name in (("archive", "save_manifest"), ("archive", "contact_sheet")):
         with monkeypatch.context() as patched:
             patched.setattr(f"mnist_classifier.scale.{module}.{name}", stop)
-            with pytest.raises(Stopped):
+            with pytest.raises(StoppedError):
                 read("pictures", output=output)
     read("pictures", output=output)
     assert told(output) == told(f"undisturbed-{output}")
@@ -98,7 +98,7 @@ def test_cut_off_while_it_lists_or_joins(folder, read, monkeypatch, output):
 
 
 def stop(*_, **__):
-    raise Stopped
+    raise StoppedError
 
 
 @FORMS
@@ -119,7 +119,7 @@ def test_other_settings_are_refused(folder, read, reader, monkeypatch, output, f
     else:
         with monkeypatch.context() as patched:
             patched.setattr("mnist_classifier.scale.archive.read_here", stop)
-            with pytest.raises(Stopped):
+            with pytest.raises(StoppedError):
                 read("pictures", output=output)
     with pytest.raises(SettingsError, match="was begun with sources pictures, and now it is other"):
         read("other.png", output=output)
@@ -216,7 +216,7 @@ def test_names_that_are_no_utf_8(folder, read, contents):
         assert listing.part(2)[-1].picture == "pictures/\udcff.png"
     read("pictures")
     last = json.loads(Path("rows.jsonl").read_text("utf-8").splitlines()[-1])
-    assert (last["picture"], last["text"]) == ("pictures/\\udcff.png", "42")
+    assert (last["picture"], last["text"]) == ("pictures/\udcff.png", "42")
 
 
 def test_progress_is_told(folder, read):

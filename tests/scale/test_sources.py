@@ -2,6 +2,8 @@
 
 import json
 import zlib
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 
 def rows(path="rows.jsonl"):
-    with open(path, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
 
 
 def texts(path="rows.jsonl"):
@@ -134,14 +135,14 @@ def without_end(content):
 
 
 def overwritten(content):
-    middle = len(content) // 2 // 512 * 512
+    middle = 15 * 512
     return content[:middle] + b"x" * 512 + content[middle + 512 :]
 
 
 @pytest.mark.parametrize("damage", [cut, without_end, overwritten])
 def test_a_damaged_tar_gives_what_is_before_the_damage_and_an_error(folder, contents, read, damage):
     as_tar("good.tar", contents)
-    as_tar("bad.tar", {name: 700 * b"x" for name in contents})  # a header is every third block
+    as_tar("bad.tar", dict.fromkeys(contents, 700 * b"x"))  # a header is every third block
     whole = (folder.parent / "bad.tar").read_bytes()
     (folder.parent / "bad.tar").write_bytes(damage(whole))
     read("bad.tar", "good.tar")
@@ -193,11 +194,13 @@ def test_what_is_no_source(folder, read):
 
 def test_storage_that_fails_now_and_then(of_folder, folder, contents, read, monkeypatch):
     monkeypatch.setattr(places, "_PAUSES", (0.0, 0.0))
-    real, asked = places.open_file, []
+    real, asked = places.open_file, Counter()
 
     def open_file(name):
-        asked.append(name)
-        if len(asked) % 3:
+        if not places.is_elsewhere(name):
+            return real(name)
+        asked[name] += 1  # files are fetched by several threads
+        if asked[name] % 3:
             raise OSError("storage is busy")
         return real(name)
 
@@ -206,7 +209,7 @@ def test_storage_that_fails_now_and_then(of_folder, folder, contents, read, monk
     monkeypatch.setattr(places, "open_file", open_file)
     read(source, output="rough.jsonl")
     assert rows("rough.jsonl") == rows("calm.jsonl")
-    assert len(asked) == 3 * len(contents)
+    assert set(asked.values()) == {3}
     monkeypatch.setattr(places, "_PAUSES", ())
     read(source, output="broken.jsonl")
     assert any("storage is busy; expected" in (row["error"] or "") for row in rows("broken.jsonl"))
