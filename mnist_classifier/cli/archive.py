@@ -48,12 +48,13 @@ def read(
     """
     from mnist_classifier.scale.archive import read_archive
 
-    if output is None or annotate is not None:
+    if output is None:
         raise SettingsError(
-            f"got {sources[0]}, an archive, {'without --output' if output is None else ''}"
-            f"{'with --annotate' if output is not None else ''}; expected --output with a name "
-            "that ends with .parquet, .jsonl or .csv, and no --annotate: name one"
+            "got an archive and no --output; expected where its rows go: name a .parquet, .jsonl "
+            "or .csv with --output"
         )
+    if annotate is not None:
+        raise SettingsError("got an archive and --annotate; expected files or folders to draw on")
     with contextlib.ExitStack() as until_read:
         watch = None
         if sys.stderr.isatty():

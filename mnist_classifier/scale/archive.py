@@ -75,9 +75,10 @@ def read_archive(
         PictureError: A source is missing or holds no picture.
         MissingExtraError: PyArrow or Ray is not installed.
     """
-    require("parquet", "pyarrow")
-    if ray is not None:
-        require("scale", "ray")
+    if ray is None:
+        require("parquet", "pyarrow")
+    else:
+        require("scale", "ray", "pyarrow")
     parts = Parts(output)
     others = tables.other_schema(tables_of(sources), column)
     settings = settings_of(reader, pattern)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from mnist_classifier.errors import OutputError, SettingsError, require
+from mnist_classifier.errors import OutputError, SettingsError
 from mnist_classifier.read.many import read_many
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
@@ -110,10 +110,8 @@ def _session(address: str) -> Iterator[None]:
     """Join a cluster, or start Ray here, until the context ends; one that is joined stays so.
 
     Raises:
-        MissingExtraError: Ray is not installed.
         SettingsError: There is no cluster at the address.
     """
-    require("scale", "ray", "pyarrow")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's own reports to its makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
