@@ -12,8 +12,6 @@ import click
 from mnist_classifier.errors import SettingsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.reader import DigitReader
 
@@ -33,7 +31,6 @@ def is_wanted(sources: Sequence[str], output: str | None, ray: str | None) -> bo
 def read(
     sources: Sequence[str],
     output: str | None,
-    annotate: Path | None,
     reader: DigitReader,
     pattern: Pattern | None,
     ray: str | None,
@@ -53,8 +50,6 @@ def read(
             "got an archive and no --output; expected where its rows go: name a .parquet, .jsonl "
             "or .csv with --output"
         )
-    if annotate is not None:
-        raise SettingsError("got an archive and --annotate; expected files or folders to draw on")
     with contextlib.ExitStack() as until_read:
         watch = None
         if sys.stderr.isatty():

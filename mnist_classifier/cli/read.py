@@ -129,7 +129,7 @@ def read(
         model, line_model=line_model, threshold=threshold, max_pixels=max_pixels, threads=jobs
     )
     if archive.is_wanted(pictures, output, ray):
-        return archive.read(pictures, output, annotate, reader, known, ray, jobs, limit, column)
+        return archive.read(pictures, output, reader, known, ray, jobs, limit, column)
     files = islice(_files(pictures), limit)
     with contextlib.ExitStack() as until_read:
         rows = None

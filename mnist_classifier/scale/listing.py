@@ -14,8 +14,19 @@ from typing import Any
 from mnist_classifier.scale import places
 from mnist_classifier.scale.items import Item
 
-PART = 1_000
-"""Pictures of a part; the last one may have fewer."""
+LEAST, MOST = 16, 1_000
+"""Pictures of the first parts, and of those that come late; the last one may have fewer."""
+
+_DOUBLED_AFTER = 128  # parts
+
+
+def part_size(number: int) -> int:
+    """Return how many pictures a part has.
+
+    The first ones are small, so that a few hundred photos too are shared among all who read. Each
+    is below a hundredth of what is before it, later on, so that nobody waits long at the end.
+    """
+    return min(MOST, LEAST << min(number // _DOUBLED_AFTER, 16))
 
 
 def write_listing(name: str, items: Iterable[Item]) -> Iterator[int]:
@@ -32,12 +43,12 @@ def write_listing(name: str, items: Iterable[Item]) -> Iterator[int]:
         [("picture", "binary"), ("inside", "binary"), ("place", "int64"), ("size", "int64")]
         + [("error", "string")]
     )
-    count, waiting = 0, iter(items)
+    count, number, waiting = 0, 0, iter(items)
     with (
         places.writing(name) as file,
         parquet.ParquetWriter(file, schema, compression="zstd") as writer,
     ):
-        while part := list(islice(waiting, PART)):
+        while part := list(islice(waiting, part_size(number))):
             columns = [
                 [os.fsencode(item.picture) for item in part],
                 [None if item.inside is None else os.fsencode(item.inside) for item in part],
@@ -45,8 +56,8 @@ def write_listing(name: str, items: Iterable[Item]) -> Iterator[int]:
                 [item.size for item in part],
                 [item.error for item in part],
             ]
-            writer.write_table(pyarrow.table(columns, schema=schema), row_group_size=PART)
-            count += len(part)
+            writer.write_table(pyarrow.table(columns, schema=schema), row_group_size=MOST)
+            count, number = count + len(part), number + 1
             yield count
 
 

@@ -130,8 +130,9 @@ def _session(address: str) -> Iterator[None]:
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
     except (OSError, ValueError, RuntimeError) as error:
         raise SettingsError(
-            f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}; expected one: "
-            "start it with  ray start --head  or give --ray local"
+            f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}; expected one, "
+            "and its token where it asks for one: start it with  ray start --head  or give "
+            "--ray local"
         ) from error
     try:
         yield

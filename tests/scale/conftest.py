@@ -17,7 +17,7 @@ from tests.read.drawing import png, write
 PART = 4
 # The command line, but that a part is small.
 COMMAND = (
-    "import sys; from mnist_classifier.scale import listing; listing.PART = 4; "
+    "import sys; from mnist_classifier.scale import listing; listing.LEAST = listing.MOST = 4; "
     "from mnist_classifier.cli import main; main(None)"
 )
 
@@ -40,7 +40,8 @@ def contents():
 @pytest.fixture
 def folder(tmp_path, contents, monkeypatch):
     """A folder with the pictures, which is in the current one; parts are small."""
-    monkeypatch.setattr(listing, "PART", PART)
+    monkeypatch.setattr(listing, "LEAST", PART)
+    monkeypatch.setattr(listing, "MOST", PART)
     monkeypatch.chdir(tmp_path)
     for name, content in contents.items():
         path = tmp_path / "pictures" / name

@@ -23,5 +23,5 @@ class DeadlyReader(DigitReader):
 
 
 def main():
-    listing.PART = 4
+    listing.LEAST = listing.MOST = 4
     read_archive(["pictures"], "rows.jsonl", DeadlyReader(threads=1), ray=sys.argv[1])

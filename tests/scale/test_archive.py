@@ -16,7 +16,7 @@ from mnist_classifier.read.row_file import RowFile
 from mnist_classifier.read.rows import settings_of
 from mnist_classifier.scale import job, places
 from mnist_classifier.scale.archive import read_archive
-from mnist_classifier.scale.listing import Listing
+from mnist_classifier.scale.listing import Listing, part_size
 from tests.scale.conftest import PART
 
 pytest.importorskip("pyarrow")
@@ -154,9 +154,7 @@ def test_a_full_disk_is_one_line_and_what_stands_stays(folder, read, monkeypatch
     monkeypatch.setattr(Path, "open", open_full)
     with pytest.raises(OutputError, match="cannot write .*: no space left on device; expected"):
         read("pictures", output=output)
-    monkeypatch.undo()
-    monkeypatch.chdir(folder.parent)
-    monkeypatch.setattr("mnist_classifier.scale.listing.PART", PART)
+    monkeypatch.setattr(Path, "open", real)
     read("pictures", output=output)
     read("pictures", output=f"undisturbed-{output}")
     assert told(output) == told(f"undisturbed-{output}")
@@ -217,6 +215,16 @@ def test_names_that_are_no_utf_8(folder, read, contents):
     read("pictures")
     last = json.loads(Path("rows.jsonl").read_text("utf-8").splitlines()[-1])
     assert (last["picture"], last["text"]) == ("pictures/\udcff.png", "42")
+
+
+def test_parts_grow_with_the_archive():
+    sizes = [part_size(number) for number in range(20_000)]
+    assert sizes[:100] == [16] * 100
+    assert sizes[-1] == 1000
+    assert sizes == sorted(sizes)
+    before = np.cumsum(sizes)
+    late = np.array(sizes[200:]) / before[199:-1]
+    assert late.max() < 0.01
 
 
 def test_progress_is_told(folder, read):

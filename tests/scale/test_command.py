@@ -36,7 +36,7 @@ def test_limit_of_plain_pictures(folder):
     [
         (["all.tar"], "got an archive and no --output; expected"),
         (["pictures", "--ray", "local"], "got an archive and no --output; expected"),
-        (["*.png", "-o", "a.csv", "--annotate", "b"], "got an archive and --annotate; expected"),
+        (["*.png", "-o", "a.csv", "--annotate", "b"], "got --output and --annotate; expected"),
         (["all.tar", "-o", "rows.csv", "--json"], "got --output and --json"),
     ],
 )

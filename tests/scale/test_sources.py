@@ -209,7 +209,7 @@ def test_storage_that_fails_now_and_then(of_folder, folder, contents, read, monk
     monkeypatch.setattr(places, "open_file", open_file)
     read(source, output="rough.jsonl")
     assert rows("rough.jsonl") == rows("calm.jsonl")
-    assert set(asked.values()) == {3}
+    assert set(asked.values()) <= {3, 6}  # the contact sheet asks again
     monkeypatch.setattr(places, "_PAUSES", ())
     read(source, output="broken.jsonl")
     assert any("storage is busy; expected" in (row["error"] or "") for row in rows("broken.jsonl"))
