@@ -23,8 +23,8 @@ _DOUBLED_AFTER = 128  # parts
 def part_size(number: int) -> int:
     """Return how many pictures a part has.
 
-    The first ones are small, so that a few hundred photos too are shared among all who read. Each
-    is below a hundredth of what is before it, later on, so that nobody waits long at the end.
+    The first ones are small, so that a few hundred photos too are shared among all who read. Of
+    those after the 200th, none has a fiftieth of what is before it: nobody waits long at the end.
     """
     return min(MOST, LEAST << min(number // _DOUBLED_AFTER, 16))
 

@@ -224,7 +224,7 @@ def test_parts_grow_with_the_archive():
     assert sizes == sorted(sizes)
     before = np.cumsum(sizes)
     late = np.array(sizes[200:]) / before[199:-1]
-    assert late.max() < 0.01
+    assert late.max() < 1 / 50
 
 
 def test_progress_is_told(folder, read):
