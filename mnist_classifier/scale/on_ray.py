@@ -33,7 +33,7 @@ def read_on_ray(
         missing: The parts' numbers.
         address: ``"local"`` for a Ray of our own on this machine, ``"auto"`` for the cluster that
             this machine belongs to or ``RAY_ADDRESS`` names, or a cluster's address.
-        actors: At most so many; as many as the cluster has processors when left out.
+        actors: At most so many; as many as the cluster has processors, and gets, when left out.
 
     Raises:
         OutputError: A part cannot be written.
@@ -42,7 +42,6 @@ def read_on_ray(
     with _session(address):
         import ray
 
-        most = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
         parts = ray.data.from_items(
             [{"part": number} for number in missing], override_num_blocks=len(missing)
         )
@@ -52,7 +51,7 @@ def read_on_ray(
             batch_size=1,
             num_cpus=1,
             compute=ray.data.ActorPoolStrategy(
-                min_size=1, max_size=most, max_tasks_in_flight_per_actor=_WAITING
+                min_size=1, max_size=actors, max_tasks_in_flight_per_actor=_WAITING
             ),
         )
         for row in done.iter_rows():

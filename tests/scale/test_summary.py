@@ -109,3 +109,24 @@ def test_another_file_is_refused(tmp_path, content):
     with pytest.raises(DataError, match="no such file"):
         save_corrections(Path("missing.csv"), tmp_path / "labelled")
     assert not (tmp_path / "labelled").exists()
+
+
+def test_labelled_images_are_what_evaluate_reads(reader, tmp_path):
+    pytest.importorskip("keras")
+    from mnist_classifier.learn.data.pictures import load_pictures
+
+    file = tmp_path / "corrections.csv"
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        rows = csv.writer(lines)
+        rows.writerow(["picture", "text", "read", "digits"])
+        for pen in range(7, 13):
+            pictures = [("a.png", png(write("0123456789", pen=pen)))]
+            page = contact_sheet("rows", pictures, reader, None)
+            digits = re.search(r'data-digits="([^"]*)"', page)[1]
+            rows.writerow(["a.png", "0123456789", "", digits])
+    saved = save_corrections(file, tmp_path / "labelled")
+    assert (saved.images, saved.left_out) == (60, 0)
+    (images, labels), (test_images, test_labels) = load_pictures(tmp_path / "labelled")
+    assert len(images) + len(test_images) == 60
+    assert set(labels) | set(test_labels) == set(range(10))
+    assert images.mean() < 100  # light on dark, as they were saved
