@@ -17,7 +17,8 @@ from tests.scale.conftest import mnist, started
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-MANY = 64  # pictures: parts enough for two actors to be in the middle of them
+MANY = 330  # pictures: parts enough for two actors to be in the middle of them
+PARTS = -(-(MANY + 11) // 4)
 STORE = {"object_store_memory": 80 * 2**20}
 
 
@@ -44,22 +45,36 @@ def two_nodes(cluster):
         cluster.remove_node(node)
 
 
-@pytest.fixture
-def archive(folder, contents):
-    """A folder with many pictures, the same few again and again."""
+def fill(folder, contents):
+    """Put many pictures into a folder, the same few again and again."""
     for number in range(MANY // len(contents)):
         for name, content in contents.items():
             path = folder / f"{number:03}" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    return folder
 
 
 @pytest.fixture
-def undisturbed(archive, read):
-    """The bytes of the archive's rows, read without Ray."""
-    read("pictures", output="undisturbed.jsonl")
-    return Path("undisturbed.jsonl").read_bytes()
+def archive(folder, contents):
+    fill(folder, contents)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, contents):
+    """The bytes of such an archive's rows, read without Ray."""
+    work = tmp_path_factory.mktemp("alone")
+    fill(work / "pictures", contents)
+    for name, content in contents.items():
+        (work / "pictures" / name).parent.mkdir(exist_ok=True)
+        (work / "pictures" / name).write_bytes(content)
+    assert mnist("read", "pictures", "-o", "rows.jsonl", cwd=work)[0] == 1
+    return (work / "rows.jsonl").read_bytes()
+
+
+@pytest.fixture
+def undisturbed(archive, alone):
+    return alone
 
 
 def until(happens, run):
@@ -68,8 +83,16 @@ def until(happens, run):
         time.sleep(0.02)
 
 
+def parts():
+    return list(Path().glob("rows.jsonl.parts/part-*"))
+
+
 def some_parts():
-    return len(list(Path().glob("rows.jsonl.parts/part-*"))) >= 2
+    return len(parts()) >= 2
+
+
+def is_in_the_middle():
+    return some_parts() and len(parts()) < PARTS
 
 
 def actors():
@@ -86,7 +109,7 @@ def is_actor(process):
 def test_the_same_rows_as_without_ray(undisturbed, two_nodes):
     code, told = mnist("read", "pictures", "-o", "rows.jsonl", "--ray", two_nodes[0].address)
     assert code == 1, told  # pictures are damaged
-    assert "errors 6" in told
+    assert f"errors {MANY // 11 + 1}" in told
     assert Path("rows.jsonl").read_bytes() == undisturbed
     again, same = mnist("read", "pictures", "-o", "rows.jsonl", "--ray", two_nodes[0].address)
     assert (again, same) == (code, told)
@@ -105,8 +128,7 @@ def test_a_killed_driver_goes_on(undisturbed, two_nodes):
     with started(*command) as run:
         until(some_parts, run)
         run.kill()
-    before = {path.name for path in Path("rows.jsonl.parts").glob("part-*")}
-    assert before
+    assert is_in_the_middle()
     assert not Path("rows.jsonl").exists()
     code, told = mnist(*command)
     assert code == 1, told
@@ -119,6 +141,7 @@ def test_a_killed_worker_costs_no_row(undisturbed, two_nodes):
         killed = actors()[:1]
         for actor in killed:
             actor.kill()
+        assert is_in_the_middle()
         told = run.communicate()[1].decode()
     assert killed
     assert run.returncode == 1, told
@@ -129,9 +152,23 @@ def test_a_lost_node_costs_no_row(undisturbed, two_nodes):
     cluster, node = two_nodes
     with started("read", "pictures", "-o", "rows.jsonl", "--ray", cluster.address) as run:
         until(some_parts, run)
-        assert run.poll() is None
         cluster.remove_node(node, allow_graceful=False)
+        assert is_in_the_middle()
         told = run.communicate()[1].decode()
+    assert run.returncode == 1, told
+    assert Path("rows.jsonl").read_bytes() == undisturbed
+
+
+def test_a_node_that_joins_takes_part(undisturbed, cluster):
+    with started("read", "pictures", "-o", "rows.jsonl", "--ray", cluster.address) as run:
+        until(some_parts, run)
+        before = len(actors())
+        node = cluster.add_node(num_cpus=1, **STORE)
+        until(lambda: len(actors()) > before, run)
+        joined = len(actors())
+        told = run.communicate()[1].decode()
+    cluster.remove_node(node)
+    assert (before, joined) == (1, 2)
     assert run.returncode == 1, told
     assert Path("rows.jsonl").read_bytes() == undisturbed
 
@@ -150,8 +187,8 @@ def test_a_picture_that_ends_its_process_is_a_row(archive, contents, cluster, tm
     rows = [json.loads(line) for line in Path("rows.jsonl").read_text("utf-8").splitlines()]
     (deadly,) = [row for row in rows if row["picture"] == "pictures/deadly.png"]
     assert "the process that read it was ended by SIGKILL" in deadly["error"]
-    assert sum(row["error"] is not None for row in rows) == 7
-    assert len({row["picture"] for row in rows}) == len(rows) == 67
+    assert sum(row["error"] is not None for row in rows) == MANY // 11 + 2
+    assert len({row["picture"] for row in rows}) == len(rows) == MANY + 12
 
 
 def test_ctrl_c_stops_it_and_it_goes_on(undisturbed, two_nodes):
@@ -160,6 +197,7 @@ def test_ctrl_c_stops_it_and_it_goes_on(undisturbed, two_nodes):
         until(some_parts, run)
         run.send_signal(signal.SIGINT)
         told = run.communicate()[1].decode()
+    assert is_in_the_middle()
     assert (run.returncode, told) == (130, "interrupted\n")
     assert mnist(*command)[0] == 1
     assert Path("rows.jsonl").read_bytes() == undisturbed
