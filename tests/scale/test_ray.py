@@ -159,20 +159,6 @@ def test_a_lost_node_costs_no_row(undisturbed, two_nodes):
     assert Path("rows.jsonl").read_bytes() == undisturbed
 
 
-def test_a_node_that_joins_takes_part(undisturbed, cluster):
-    with started("read", "pictures", "-o", "rows.jsonl", "--ray", cluster.address) as run:
-        until(some_parts, run)
-        before = len(actors())
-        node = cluster.add_node(num_cpus=1, **STORE)
-        until(lambda: len(actors()) > before, run)
-        joined = len(actors())
-        told = run.communicate()[1].decode()
-    cluster.remove_node(node)
-    assert (before, joined) == (1, 2)
-    assert run.returncode == 1, told
-    assert Path("rows.jsonl").read_bytes() == undisturbed
-
-
 def test_a_picture_that_ends_its_process_is_a_row(archive, contents, cluster, tmp_path):
     (archive / "deadly.png").write_bytes(contents["00.png"])
     root = Path(__file__).parents[2]
