@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def is_wanted(sources: Sequence[str], output: str | None, ray: str | None) -> bool:
     """Return whether pictures are an archive, and no file or folder to be read here as it is."""
     from mnist_classifier.scale.kinds import is_archive
-    from mnist_classifier.scale.places import is_elsewhere
+    from mnist_classifier.scale.storage import is_remote
 
     return (
         ray is not None
         or any(map(is_archive, sources))
-        or (output is not None and (is_elsewhere(output) or output.endswith(".parquet")))
+        or (output is not None and (is_remote(output) or output.endswith(".parquet")))
     )
 
 
@@ -51,11 +51,11 @@ def read(
             "or .csv with --output"
         )
     with contextlib.ExitStack() as until_read:
-        watch = None
+        progress = None
         if sys.stderr.isatty():
             from mnist_classifier.cli.progress import shown
 
-            watch = until_read.enter_context(shown(0))
+            progress = until_read.enter_context(shown(0))
         summary = read_archive(
             sources,
             output,
@@ -65,7 +65,7 @@ def read(
             jobs=jobs,
             limit=limit,
             column=column,
-            watch=watch,
+            progress=progress,
         )
     click.echo(summary.to_text(), err=True)
     return 1 if summary.errors else 0

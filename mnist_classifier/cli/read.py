@@ -160,7 +160,11 @@ def read(
             tally[outcome.kind] += 1
             if progress:
                 progress.advance(outcome.kind == "error")
-    if rows or tally.total() >= _MANY:
+    if output is not None:
+        from mnist_classifier.scale.report import report_on
+
+        print(report_on(Path(output), reader, known).to_text(), file=sys.stderr)
+    elif tally.total() >= _MANY:
         counts = f"read {tally['read']:,}, refused {tally['refused']:,}, errors {tally['error']:,}"
         print(counts, file=sys.stderr)
     if tally["error"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -15,22 +15,22 @@ from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.read.rows import settings_of
-from mnist_classifier.scale import fetching, places, tables
+from mnist_classifier.scale import fetching, storage, tables
 from mnist_classifier.scale.forms import BY_SUFFIX
-from mnist_classifier.scale.here import read_here
 from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import Listing, write_listing
+from mnist_classifier.scale.local import read_locally
 from mnist_classifier.scale.manifest import check_same, load_manifest, save_manifest
 from mnist_classifier.scale.on_ray import read_on_ray
 from mnist_classifier.scale.parts import Parts
-from mnist_classifier.scale.review import contact_sheet
+from mnist_classifier.scale.report import beside, write_report
 from mnist_classifier.scale.sources import items_of, tables_of
 from mnist_classifier.scale.summary import Summary
 
 _MOST_OF_A_PART = 2**31  # bytes
 
 
-class Watch(Protocol):
+class Progress(Protocol):
     """Is told how far an archive is."""
 
     def grow(self, pictures: int) -> None:
@@ -50,7 +50,7 @@ def read_archive(
     jobs: int | None = None,
     limit: int | None = None,
     column: str | None = None,
-    watch: Watch | None = None,
+    progress: Progress | None = None,
 ) -> Summary:
     """Read an archive, or go on with it where it was cut off; sum it up.
 
@@ -67,7 +67,7 @@ def read_archive(
         jobs: How many read at the same time; as many as processors when left out.
         limit: Only so many pictures, the first ones.
         column: Of tables, the column with the pictures; None for the only one that can be.
-        watch: Is told how far it is.
+        progress: Is told how far it is.
 
     Raises:
         SettingsError: The archive was begun with other settings, or one is out of range.
@@ -89,17 +89,17 @@ def read_archive(
         "column": column,
         "columns": [f"{field.name}: {field.type}" for field in others],
     }
-    if parts.joins and places.is_file(parts.output) and load_manifest(parts.manifest) is None:
+    if parts.joins and storage.is_file(parts.output) and load_manifest(parts.manifest) is None:
         return _read_before(parts, begin)
     parts.make()
-    with places.only_one(parts.lock):
+    with storage.only_one(parts.lock):
         _begin(parts, begin, _limited(items_of(sources, column), limit))
         form = BY_SUFFIX[parts.suffix](settings, others)
         job = Job(reader.single_threaded(), pattern, parts, form, column, os.getcwd())  # noqa: PTH109
-        _read_missing(job, reader, ray, jobs, watch)
+        _read_missing(job, reader, ray, jobs, progress)
         summary = _finish(job, begin, reader)
         if parts.joins:
-            places.remove(parts.folder)
+            storage.remove(parts.folder)
     return summary
 
 
@@ -116,15 +116,14 @@ def _begin(parts: Parts, begin: dict[str, Any], items: Iterator[Any]) -> None:
                 f"{parts.folder} holds parts, and nothing says how they began; expected a folder "
                 "that this program began, or a new name: name another"
             )
-        for _ in write_listing(parts.listing, items):
-            pass
+        write_listing(parts.listing, items)
         save_manifest(parts.manifest, begin)
     else:
         check_same(parts.output, begun, begin)
 
 
 def _read_missing(
-    job: Job, reader: DigitReader, ray: str | None, jobs: int | None, watch: Watch | None
+    job: Job, reader: DigitReader, ray: str | None, jobs: int | None, progress: Progress | None
 ) -> None:
     with Listing(job.parts.listing) as listing:
         sizes = listing.sizes()
@@ -132,16 +131,16 @@ def _read_missing(
     missing = [number for number in range(len(sizes)) if number not in finished]
     if not missing:
         return
-    if watch:
-        watch.grow(sum(sizes[number] for number in missing))
+    if progress:
+        progress.grow(sum(sizes[number] for number in missing))
     if ray is None:
-        written = read_here(job, reader, missing, jobs)
+        written = read_locally(job, reader, missing, jobs)
     else:
         written = read_on_ray(job, missing, ray, jobs)
     with contextlib.closing(written):
         while done := _next(written):
-            if watch:
-                watch.advance(done.errors, done.pictures)
+            if progress:
+                progress.advance(done.errors, done.pictures)
 
 
 def _next(written: Iterator[Done]) -> Done | None:
@@ -153,35 +152,22 @@ def _finish(job: Job, begin: dict[str, Any], reader: DigitReader) -> Summary:
     """Sum up all parts, and join them where the output is a file."""
     parts, form, summary = job.parts, job.form, Summary()
     with Listing(parts.listing) as listing, contextlib.ExitStack() as open_now:
-        sizes = listing.sizes()
-        joined = open_now.enter_context(places.writing(parts.output)) if parts.joins else None
-        for number in range(len(sizes)):
-            content = places.read_file(parts.part(number), _MOST_OF_A_PART)
-            for place, row in enumerate(form.tell(content)):
-                summary.add(row, number, place)
+        joined = open_now.enter_context(storage.writing(parts.output)) if parts.joins else None
+        for number in range(len(listing.sizes())):
+            content = storage.read_file(parts.part(number), _MOST_OF_A_PART)
+            for row in form.facts(io.BytesIO(content)):
+                summary.add(row)
             if joined:
                 joined.write(content if number == 0 else content[len(form.header) :])
-        _write_beside(job, begin, reader, listing, summary)
+        pictures = _least_sure(job, listing, summary)
+        write_report(parts.output, begin, summary, pictures, reader, job.pattern)
     return summary
 
 
-def _write_beside(
-    job: Job, begin: dict[str, Any], reader: DigitReader, listing: Listing, summary: Summary
-) -> None:
-    parts = job.parts
-    title = f"{parts.output.rpartition('/')[2]}: least sure"
-    sheet = contact_sheet(title, _least_sure(job, listing, summary), reader, job.pattern)
-    places.write_file(parts.beside(".review.html"), sheet.encode())
-    told = {**summary.to_dict(), "begun": begin}
-    content = json.dumps(told, indent=2, ensure_ascii=True) + "\n"
-    places.write_file(parts.beside(".summary.json"), content.encode())
-
-
 def _least_sure(job: Job, listing: Listing, summary: Summary) -> Iterator[tuple[str, Picture]]:
-    for number, place in summary.least_sure:
-        item = listing.part(number)[place]
-        for picture in fetching.pictures([item], job.column):
-            yield item.picture, picture
+    for row, name in summary.least_sure:
+        for picture in fetching.pictures([listing.item(row)], job.column):
+            yield name, picture
 
 
 def _read_before(parts: Parts, begin: dict[str, Any]) -> Summary:
@@ -191,8 +177,8 @@ def _read_before(parts: Parts, begin: dict[str, Any]) -> Summary:
         OutputError: The file is another one.
         SettingsError: It was read with other settings.
     """
-    told = load_manifest(parts.beside(".summary.json"))
-    if told is None or not isinstance(told.get("begun"), dict):
+    told = load_manifest(beside(parts.output, ".summary.json"))
+    if told is None or "sources" not in told.get("begun", ()):
         raise OutputError(
             f"{parts.output} exists, and no archive was read into it; expected a new name: name "
             "another"

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.scale import kinds, tables, tars, zips
-from mnist_classifier.scale.items import Item
+from mnist_classifier.scale.listing import Item
 
 
 class Container(Protocol):

@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import Any
 
 from mnist_classifier.read.picture import Fetched, Picture
-from mnist_classifier.scale import files, places, tables
+from mnist_classifier.scale import files, storage, tables
 from mnist_classifier.scale.containers import CONTAINERS
-from mnist_classifier.scale.items import Item
 from mnist_classifier.scale.kinds import suffix_of
+from mnist_classifier.scale.listing import Item
 
 
 def pictures(items: Sequence[Item], column: str | None) -> Iterator[Picture]:
@@ -37,7 +37,7 @@ def _contained(inside: str, items: Sequence[Item], column: str | None) -> Iterat
             yield picture
             count += 1
     except Exception as error:  # whatever a damaged file does to who reads it
-        told = str(places.reason(error)).splitlines()[0]
+        told = str(storage.reason(error)).splitlines()[0]
         for item in items[count:]:
             yield Fetched(
                 item.picture,

@@ -8,7 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.row_file import FORMS
@@ -16,7 +16,7 @@ from mnist_classifier.read.rows import KEYS, SETTINGS, to_row
 
 
 @dataclass(frozen=True)
-class Told:
+class RowFacts:
     """What a row tells a summary."""
 
     picture: str
@@ -26,7 +26,7 @@ class Told:
     error: str | None
 
 
-_TOLD = ("picture", "text", "confidence", "refused", "error")
+_FACTS = ("picture", "text", "confidence", "refused", "error")
 
 
 class Form(ABC):
@@ -53,9 +53,10 @@ class Form(ABC):
             others: For each, what stands in the sources' other columns.
         """
 
+    @staticmethod
     @abstractmethod
-    def tell(self, content: bytes) -> Iterator[Told]:
-        """Yield what a part's rows tell."""
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
 
     @property
     def header(self) -> bytes:
@@ -89,11 +90,11 @@ class JsonLines(_Text):
 
     suffix = ".jsonl"
 
-    def tell(self, content: bytes) -> Iterator[Told]:
-        """Yield what a part's rows tell."""
-        for line in content.splitlines():
-            row = json.loads(line)
-            yield Told(*(row[name] for name in _TOLD))
+    @staticmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
+        for row in map(json.loads, file):
+            yield RowFacts(*(row[name] for name in _FACTS))
 
 
 class Csv(_Text):
@@ -110,10 +111,11 @@ class Csv(_Text):
             b"," + line.getvalue().encode() if self._names else b"\r\n"
         )
 
-    def tell(self, content: bytes) -> Iterator[Told]:
-        """Yield what a part's rows tell."""
-        for row in csv.DictReader(io.StringIO(content.decode(), newline="")):
-            yield Told(
+    @staticmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
+        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")):
+            yield RowFacts(
                 row["picture"],
                 row["text"],
                 float(row["confidence"] or 0),
@@ -139,14 +141,13 @@ class Parquet(Form):
         parquet.write_table(table, sink, compression="zstd")
         return bytes(sink.getvalue())
 
-    def tell(self, content: bytes) -> Iterator[Told]:
-        """Yield what a part's rows tell."""
-        import pyarrow
+    @staticmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
         from pyarrow import parquet
 
-        table = parquet.read_table(pyarrow.BufferReader(content), columns=list(_TOLD))
-        for row in table.to_pylist():
-            yield Told(**row)
+        for row in parquet.read_table(file, columns=list(_FACTS)).to_pylist():
+            yield RowFacts(**row)
 
     def _schema(self) -> Any:
         import pyarrow as pa

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.reader import DigitReader
-from mnist_classifier.scale import fetching, places
+from mnist_classifier.scale import fetching, storage
 from mnist_classifier.scale.forms import Form
-from mnist_classifier.scale.items import Item
+from mnist_classifier.scale.listing import Item
 from mnist_classifier.scale.parts import Parts
 
 
@@ -52,6 +52,6 @@ class Job:
         """
         rows = list(outcomes)
         others = fetching.other_columns(items, self.column)
-        places.write_file(self.parts.part(number), self.form.encode(rows, others))
+        storage.write_file(self.parts.part(number), self.form.encode(rows, others))
         kinds = Counter(outcome.kind for outcome in rows)
         return Done(number, len(rows), kinds["error"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mnist_classifier.scale.places import is_elsewhere
+from mnist_classifier.scale.storage import is_remote
 
 CONTAINERS = (".tar", ".zip", ".parquet")
 """So end the names of files that hold pictures."""
@@ -26,13 +26,13 @@ def suffix_of(name: str) -> str:
 
 def is_pattern(source: str) -> bool:
     """Return whether a source stands for what matches it."""
-    return WILD.search(source) is not None and (is_elsewhere(source) or not Path(source).exists())
+    return WILD.search(source) is not None and (is_remote(source) or not Path(source).exists())
 
 
 def is_archive(source: str) -> bool:
     """Return whether a source is more than a picture or a folder on this machine."""
     return (
-        is_elsewhere(source)
+        is_remote(source)
         or suffix_of(source) in (*CONTAINERS, LIST)
         or source.lower().endswith(PACKED)
         or is_pattern(source)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnist_classifier.errors import OutputError, SettingsError
-from mnist_classifier.scale import places
+from mnist_classifier.scale import storage
 
 
 def load_manifest(name: str) -> dict[str, Any] | None:
@@ -17,7 +17,7 @@ def load_manifest(name: str) -> dict[str, Any] | None:
         OutputError: It is damaged.
     """
     try:
-        said = json.loads(places.read_file(name, 2**24))
+        said = json.loads(storage.read_file(name, 2**24))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -29,7 +29,7 @@ def load_manifest(name: str) -> dict[str, Any] | None:
 
 def save_manifest(name: str, begun: Mapping[str, Any]) -> None:
     """Write how an archive began."""
-    places.write_file(name, (json.dumps(begun, indent=2, ensure_ascii=True) + "\n").encode())
+    storage.write_file(name, (json.dumps(begun, indent=2, ensure_ascii=True) + "\n").encode())
 
 
 def check_same(output: str, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:

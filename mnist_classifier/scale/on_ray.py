@@ -73,14 +73,16 @@ class _Reads:
         self._listing = Listing(job.parts.listing)
         self._reader = job.make_reader()
         # The picture that ended it before would end it again: now it reads in another process.
-        self._apart = ray.get_runtime_context().was_current_actor_reconstructed
+        self._isolated = ray.get_runtime_context().was_current_actor_reconstructed
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Read a part."""
         number = int(batch["part"][0])
         items = self._listing.part(number)
         pictures = fetching.pictures(items, self._job.column)
-        outcomes = read_many(self._reader, pictures, self._job.pattern, jobs=1, apart=self._apart)
+        outcomes = read_many(
+            self._reader, pictures, self._job.pattern, jobs=1, isolated=self._isolated
+        )
         stopped, done = "", Done(number, 0, 0)
         with contextlib.closing(outcomes):
             try:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mnist_classifier.errors import OutputError, SettingsError
-from mnist_classifier.scale import places
+from mnist_classifier.scale import storage
 from mnist_classifier.scale.forms import BY_SUFFIX
 from mnist_classifier.scale.kinds import suffix_of
 
@@ -43,21 +43,17 @@ class Parts:
     @property
     def manifest(self) -> str:
         """The file that says how the archive began."""
-        return places.inside(self.folder, _MANIFEST)
+        return storage.inside(self.folder, _MANIFEST)
 
     @property
     def listing(self) -> str:
         """The file that says which pictures belong to which part."""
-        return places.inside(self.folder, _LISTING)
+        return storage.inside(self.folder, _LISTING)
 
     @property
     def lock(self) -> str:
         """The file that keeps other processes out."""
-        return places.inside(self.folder, _LOCK)
-
-    def beside(self, ending: str) -> str:
-        """Return the name of a file beside the output."""
-        return self.output[: -len(self.suffix)] + ending
+        return storage.inside(self.folder, _LOCK)
 
     def make(self) -> None:
         """Make the folder, if there is nothing else.
@@ -65,24 +61,24 @@ class Parts:
         Raises:
             OutputError: It holds something else, or cannot be made.
         """
-        foreign = [name for name, _ in places.entries(self.folder) if not _is_own(name)]
+        foreign = [name for name, _ in storage.entries(self.folder) if not _is_own(name)]
         if foreign:
             raise OutputError(
                 f"{self.folder} holds {foreign[0].rpartition('/')[2]}, which is none of this "
                 "program's; expected a folder that it began, or a new name: name another"
             )
-        places.make_folder(self.folder)
+        storage.make_folder(self.folder)
 
     def part(self, number: int) -> str:
         """Return a part's name."""
-        return places.inside(self.folder, f"part-{number:06d}{self.suffix}")
+        return storage.inside(self.folder, f"part-{number:06d}{self.suffix}")
 
     def finished(self) -> set[int]:
         """Return which parts are there."""
         return {number for number, size in self._found() if size}
 
     def _found(self) -> Iterator[tuple[int, int | None]]:
-        for name, size in places.entries(self.folder):
+        for name, size in storage.entries(self.folder):
             own = _OWN.fullmatch(name.rpartition("/")[2])
             if own and own[1]:
                 yield int(own[1]), size

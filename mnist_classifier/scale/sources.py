@@ -11,10 +11,10 @@ from pathlib import Path
 from mnist_classifier.errors import PictureError
 from mnist_classifier.read.folder import pages_of, pictures_in
 from mnist_classifier.read.picture import SUFFIXES
-from mnist_classifier.scale import places
+from mnist_classifier.scale import storage
 from mnist_classifier.scale.containers import CONTAINERS
-from mnist_classifier.scale.items import Item
 from mnist_classifier.scale.kinds import LIST, PACKED, WILD, is_pattern, suffix_of
+from mnist_classifier.scale.listing import Item
 
 
 def items_of(sources: Iterable[str], column: str | None) -> Iterator[Item]:
@@ -64,7 +64,7 @@ def _items(source: str, column: str | None) -> Iterator[Item]:
 
 
 def _picture(name: str) -> Iterator[Item]:
-    if places.is_elsewhere(name):
+    if storage.is_remote(name):
         yield Item(name)
     else:
         yield from map(Item, pages_of(name))
@@ -77,33 +77,33 @@ def _files(source: str) -> Iterator[str]:
     """
     if is_pattern(source):
         yield from _matching(source)
-    elif places.is_folder(source):
+    elif storage.is_folder(source):
         pictures = _pictures(source)
         first = next(pictures, None)
         if first is not None:
             yield from chain([first], pictures)
         else:
-            yield from (file for file in places.files_in(source) if suffix_of(file) in CONTAINERS)
+            yield from (file for file in storage.files_in(source) if suffix_of(file) in CONTAINERS)
     else:
         yield source
 
 
 def _pictures(folder: str) -> Iterator[str]:
-    if not places.is_elsewhere(folder):
+    if not storage.is_remote(folder):
         return map(str, pictures_in(Path(folder)))
-    return (file for file in places.files_in(folder) if suffix_of(file) in SUFFIXES)
+    return (file for file in storage.files_in(folder) if suffix_of(file) in SUFFIXES)
 
 
 def _matching(pattern: str) -> Iterator[str]:
     """Yield the files that match a pattern as in a shell; ``**`` stands for any folders."""
-    if not places.is_elsewhere(pattern):
+    if not storage.is_remote(pattern):
         # Path has no glob for a whole pattern.
         found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
         yield from (name for name in found if Path(name).is_file())
         return
     fixed = pattern[: WILD.search(pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
     matches = re.compile(_regular(pattern), re.DOTALL).fullmatch
-    yield from (name for name in places.files_in(fixed) if matches(name))
+    yield from (name for name in storage.files_in(fixed) if matches(name))
 
 
 def _regular(pattern: str) -> str:
@@ -118,11 +118,11 @@ def _regular(pattern: str) -> str:
 def _lines(file: str) -> Iterator[str]:
     """Yield the lines of a list of paths, whose file is named from here, as in ``xargs``."""
     try:
-        with places.open_file(file) as lines:
+        with storage.open_file(file) as lines:
             for line in lines:
                 if name := line.rstrip(b"\r\n").decode("utf-8", "surrogateescape"):
                     yield name
     except OSError as error:
         raise PictureError(
-            f"cannot read {file}: {places.reason(error)}; expected a list, a path a line"
+            f"cannot read {file}: {storage.reason(error)}; expected a list, a path a line"
         ) from error

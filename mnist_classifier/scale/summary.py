@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnist_classifier.scale.forms import Told
+from mnist_classifier.scale.forms import RowFacts
 
 BARS = 10
 """Of the histogram of confidence: each a tenth of [0, 1]."""
 LEAST_SURE = 60
-"""Pictures on the contact sheet."""
+"""Pictures on the contact sheet, and at most a tenth of those that were read."""
 _REASONS = 100  # different ones; what is rarer counts as another
 
 _NUMBER = re.compile(r"\d+(?:[,.]\d+)*")
@@ -32,10 +32,11 @@ class Summary:
     """How many could not be read, by reason."""
     histogram: list[int] = field(default_factory=lambda: [0] * BARS)
     """How many of those that were read are 0–10 % sure, 10–20 %, …, 90–100 %."""
-    _unsure: list[tuple[float, int, int]] = field(default_factory=list)
+    _rows: int = 0
+    _unsure: list[tuple[float, int, str]] = field(default_factory=list)
 
-    def add(self, row: Told, part: int, place: int) -> None:
-        """Count a row, which is so many rows after its part's first."""
+    def add(self, row: RowFacts) -> None:
+        """Count a row."""
         if row.error is not None:
             _count(self.errors, _reason(row.error, row.picture))
         elif row.refused is not None:
@@ -43,16 +44,18 @@ class Summary:
         else:
             self.read += 1
             self.histogram[min(int(row.confidence * BARS), BARS - 1)] += 1
-            least = (-row.confidence, -part, -place)
+            least = (-row.confidence, -self._rows, row.picture)
             if len(self._unsure) < LEAST_SURE:
                 heapq.heappush(self._unsure, least)
             else:
                 heapq.heappushpop(self._unsure, least)
+        self._rows += 1
 
     @property
-    def least_sure(self) -> list[tuple[int, int]]:
-        """The least sure pictures, the least first: each one's part, and its place there."""
-        return [(-part, -place) for _, part, place in sorted(self._unsure, reverse=True)]
+    def least_sure(self) -> list[tuple[int, str]]:
+        """The least sure pictures, the least first: the number of each one's row, and its name."""
+        found = [(-row, picture) for _, row, picture in sorted(self._unsure, reverse=True)]
+        return found[: -(-self.read // 10)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as values that JSON can hold."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from mnist_classifier.errors import PictureError, SettingsError
 from mnist_classifier.read.picture import Fetched, Picture
-from mnist_classifier.scale import places
+from mnist_classifier.scale import storage
 from mnist_classifier.scale.files import file_of
-from mnist_classifier.scale.items import Item
+from mnist_classifier.scale.listing import Item
 
 _TOGETHER = 256  # rows that are decoded at a time
 
@@ -144,7 +144,7 @@ def _rows(file: str, items: Sequence[Item], columns: Sequence[str]) -> Iterator[
 def _opened(file: str) -> Iterator[Any]:
     from pyarrow import parquet
 
-    with places.open_file(file) as content:
+    with storage.open_file(file) as content:
         yield parquet.ParquetFile(content)
 
 
@@ -155,7 +155,7 @@ def _damage() -> tuple[type[Exception], ...]:
 
 
 def _unreadable(file: str, error: Exception) -> PictureError:
-    told = str(places.reason(error)).splitlines()[0]
+    told = str(storage.reason(error)).splitlines()[0]
     return PictureError(f"{file}: damaged: {told}; expected a whole Parquet file: make it again")
 
 

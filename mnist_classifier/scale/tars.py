@@ -6,8 +6,8 @@ import tarfile
 from collections.abc import Iterator, Sequence
 
 from mnist_classifier.read.picture import MAX_BYTES, SUFFIXES, Fetched
-from mnist_classifier.scale import places
-from mnist_classifier.scale.items import Item
+from mnist_classifier.scale import storage
+from mnist_classifier.scale.listing import Item
 
 _BLOCK = 512  # bytes: a tar ends with two blocks of zeros
 _TOGETHER = 10_000  # members, after which what the module remembers of them is dropped
@@ -17,7 +17,7 @@ def items(file: str, column: str | None) -> Iterator[Item]:
     """Yield the pictures in a tar; at the end an item with an error where it is damaged."""
     count = 0
     try:
-        with places.open_file(file) as content, tarfile.open(fileobj=content, mode="r:") as tar:
+        with storage.open_file(file) as content, tarfile.open(fileobj=content, mode="r:") as tar:
             for count_of_members, member in enumerate(tar, 1):
                 name = member.name.rpartition("/")[2]
                 suffix = "." + name.rpartition(".")[2].lower()
@@ -33,14 +33,14 @@ def items(file: str, column: str | None) -> Iterator[Item]:
     except (tarfile.TarError, OSError) as error:
         yield Item(
             file,
-            error=f"{file}: damaged after {count:,} pictures: {places.reason(error)}; expected a "
+            error=f"{file}: damaged after {count:,} pictures: {storage.reason(error)}; expected a "
             "whole tar: make it again",
         )
 
 
 def fetch(file: str, items: Sequence[Item], column: str | None) -> Iterator[Fetched]:
     """Yield some of a tar's pictures."""
-    with places.open_file(file) as content:
+    with storage.open_file(file) as content:
         for item in items:
             if item.size > MAX_BYTES:
                 error = f"{item.picture} has {item.size:,} bytes; expected at most {MAX_BYTES:,}"

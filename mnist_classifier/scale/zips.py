@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from mnist_classifier.read.picture import MAX_BYTES, SUFFIXES, Fetched
-from mnist_classifier.scale import places
-from mnist_classifier.scale.items import Item
+from mnist_classifier.scale import storage
+from mnist_classifier.scale.listing import Item
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
@@ -16,10 +16,10 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 def items(file: str, column: str | None) -> Iterator[Item]:
     """Yield the pictures in a zip, or an item with an error where it is damaged."""
     try:
-        with places.open_file(file) as content, zipfile.ZipFile(content) as archive:
+        with storage.open_file(file) as content, zipfile.ZipFile(content) as archive:
             members = archive.infolist()
     except (*_DAMAGE, OSError) as error:
-        message = f"{file}: damaged: {places.reason(error)}; expected a whole zip: make it again"
+        message = f"{file}: damaged: {storage.reason(error)}; expected a whole zip: make it again"
         yield Item(file, error=message)
         return
     for place, member in enumerate(members):
@@ -31,7 +31,7 @@ def items(file: str, column: str | None) -> Iterator[Item]:
 
 def fetch(file: str, items: Sequence[Item], column: str | None) -> Iterator[Fetched]:
     """Yield some of a zip's pictures; one that is damaged has an error."""
-    with places.open_file(file) as content, zipfile.ZipFile(content) as archive:
+    with storage.open_file(file) as content, zipfile.ZipFile(content) as archive:
         members = archive.infolist()
         for item in items:
             try:
@@ -40,8 +40,8 @@ def fetch(file: str, items: Sequence[Item], column: str | None) -> Iterator[Fetc
                 yield Fetched(
                     item.picture,
                     b"",
-                    f"{item.picture}: damaged in its zip: {places.reason(error)}; expected a whole "
-                    "one: make it again",
+                    f"{item.picture}: damaged in its zip: {storage.reason(error)}; expected a "
+                    "whole one: make it again",
                 )
 
 

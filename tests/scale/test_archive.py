@@ -14,7 +14,7 @@ from mnist_classifier.read.many import read_many
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.row_file import RowFile
 from mnist_classifier.read.rows import settings_of
-from mnist_classifier.scale import job, places
+from mnist_classifier.scale import job, storage
 from mnist_classifier.scale.archive import read_archive
 from mnist_classifier.scale.listing import Listing, part_size
 from tests.scale.conftest import PART
@@ -63,7 +63,7 @@ def test_parquet_holds_what_json_holds(folder, read):
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_cut_off_after_any_part_it_goes_on(folder, read, monkeypatch, output, after):
     read("pictures", output=f"undisturbed-{output}")
-    real, written = places.write_file, []
+    real, written = storage.write_file, []
 
     def write_file(name, content):
         if "part-" in name:
@@ -72,13 +72,13 @@ def test_cut_off_after_any_part_it_goes_on(folder, read, monkeypatch, output, af
             written.append(name)
         real(name, content)
 
-    monkeypatch.setattr(places, "write_file", write_file)
+    monkeypatch.setattr(storage, "write_file", write_file)
     with pytest.raises(StoppedError):
         read("pictures", output=output)
-    monkeypatch.setattr(places, "write_file", real)
+    monkeypatch.setattr(storage, "write_file", real)
     (folder / "000-new.png").write_bytes(b"comes too late to be listed")
     again = []
-    monkeypatch.setattr(job.places, "write_file", lambda *a: (again.append(a[0]), real(*a)))
+    monkeypatch.setattr(job.storage, "write_file", lambda *a: (again.append(a[0]), real(*a)))
     read("pictures", output=output)
     assert len([name for name in again if "part-" in name]) == 3 - after
     assert told(output) == told(f"undisturbed-{output}")
@@ -87,7 +87,7 @@ def test_cut_off_after_any_part_it_goes_on(folder, read, monkeypatch, output, af
 @FORMS
 def test_cut_off_while_it_lists_or_joins(folder, read, monkeypatch, output):
     read("pictures", output=f"undisturbed-{output}")
-    for module, name in (("archive", "save_manifest"), ("archive", "contact_sheet")):
+    for module, name in (("archive", "save_manifest"), ("report", "contact_sheet")):
         with monkeypatch.context() as patched:
             patched.setattr(f"mnist_classifier.scale.{module}.{name}", stop)
             with pytest.raises(StoppedError):
@@ -105,7 +105,7 @@ def stop(*_, **__):
 def test_what_is_finished_stays(folder, read, monkeypatch, output):
     first = read("pictures", output=output)
     before = told(output)
-    monkeypatch.setattr("mnist_classifier.scale.archive.read_here", stop)
+    monkeypatch.setattr("mnist_classifier.scale.archive.read_locally", stop)
     again = read("pictures", output=output)
     assert again.to_dict() == first.to_dict()
     assert told(output) == before
@@ -118,7 +118,7 @@ def test_other_settings_are_refused(folder, read, reader, monkeypatch, output, f
         read("pictures", output=output)
     else:
         with monkeypatch.context() as patched:
-            patched.setattr("mnist_classifier.scale.archive.read_here", stop)
+            patched.setattr("mnist_classifier.scale.archive.read_locally", stop)
             with pytest.raises(StoppedError):
                 read("pictures", output=output)
     with pytest.raises(SettingsError, match="was begun with sources pictures, and now it is other"):
@@ -198,7 +198,7 @@ def test_two_at_a_time_are_refused(folder, read):
     pytest.importorskip("fcntl")
     Path("rows.parquet").mkdir()
     with (
-        places.only_one("rows.parquet/_lock"),
+        storage.only_one("rows.parquet/_lock"),
         pytest.raises(OutputError, match="another process writes to it"),
     ):
         read("pictures", output="rows.parquet")
@@ -228,7 +228,7 @@ def test_parts_grow_with_the_archive():
 
 
 def test_progress_is_told(folder, read):
-    class Watch:
+    class Progress:
         grown, done = 0, np.zeros(2, int)
 
         def grow(self, pictures):
@@ -237,12 +237,12 @@ def test_progress_is_told(folder, read):
         def advance(self, errors, pictures=1):
             self.done += (errors, pictures)
 
-    watch = Watch()
-    read("pictures", watch=watch)
-    assert watch.grown == 11
-    assert watch.done.tolist() == [1, 11]
+    progress = Progress()
+    read("pictures", progress=progress)
+    assert progress.grown == 11
+    assert progress.done.tolist() == [1, 11]
 
 
 def test_no_space_is_told_in_words():
     error = OSError(errno.ENOSPC, "x")
-    assert "no space left on device" in str(places.unwritable("rows.csv", error))
+    assert "no space left on device" in str(storage.unwritable("rows.csv", error))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnist_classifier.errors import PictureError, SettingsError
-from mnist_classifier.scale import places
+from mnist_classifier.scale import storage
 from tests.scale.conftest import as_tar, as_zip
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -192,25 +192,50 @@ def test_what_is_no_source(folder, read):
     assert len(rows()) == 11
 
 
-def test_storage_that_fails_now_and_then(of_folder, folder, contents, read, monkeypatch):
-    monkeypatch.setattr(places, "_PAUSES", (0.0, 0.0))
-    real, asked = places.open_file, Counter()
+@pytest.fixture
+def flaky(monkeypatch):
+    """File systems ``flaky://`` and ``broken://``: of each file, two reads of three or all fail."""
+    fsspec = pytest.importorskip("fsspec")
+    from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 
-    def open_file(name):
-        if not places.is_elsewhere(name):
-            return real(name)
-        asked[name] += 1  # files are fetched by several threads
-        if asked[name] % 3:
-            raise OSError("storage is busy")
-        return real(name)
+    reads = Counter()
+    monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
 
-    source = f"file://{folder}"
-    read(source, output="calm.jsonl")
-    monkeypatch.setattr(places, "open_file", open_file)
-    read(source, output="rough.jsonl")
-    assert rows("rough.jsonl") == rows("calm.jsonl")
-    assert set(asked.values()) <= {3, 6}  # the contact sheet asks again
-    monkeypatch.setattr(places, "_PAUSES", ())
-    read(source, output="broken.jsonl")
-    assert any("storage is busy; expected" in (row["error"] or "") for row in rows("broken.jsonl"))
-    assert len(rows("broken.jsonl")) == len(contents)
+    class File(LocalFileOpener):
+        def read(self, length=-1):
+            reads[self.path] += 1  # files are fetched by several threads
+            if self.fs.protocol == "broken" or reads[self.path] % 3:
+                raise RuntimeError("storage is busy")
+            return self.f.read(length)
+
+    class Flaky(LocalFileSystem):
+        protocol = "flaky"
+
+        def _open(self, path, mode="rb", block_size=None, **options):
+            return File(path, mode, fs=self, **options)
+
+    class Broken(Flaky):
+        protocol = "broken"
+
+    for system in (Flaky, Broken):
+        fsspec.register_implementation(system.protocol, system, clobber=True)
+    return reads
+
+
+def test_storage_that_fails_now_and_then(folder, contents, read, flaky):
+    as_tar("all.tar", contents)
+    as_zip("all.zip", contents)
+    parquet.write_table(pyarrow.table({"image": list(contents.values())}), "all.parquet")
+    here = folder.parent
+    for name in ("pictures", "all.tar", "all.zip", "all.parquet"):
+        read(f"file://{here}/{name}", output="calm.jsonl")
+        read(f"flaky://{here}/{name}", output="rough.jsonl")
+        calm, rough = (Path(f"{kind}.jsonl").read_text("utf-8") for kind in ("calm", "rough"))
+        assert rough.replace("flaky://", "file://") == calm
+        Path("calm.jsonl").unlink()
+        Path("rough.jsonl").unlink()
+    assert len(flaky) == len(contents) + 3
+    read(f"broken://{here}/pictures")
+    assert [row["error"].partition(": ")[2] for row in rows()] == len(contents) * [
+        "storage is busy; expected a picture file: check the path"
+    ]

@@ -11,7 +11,7 @@ import pytest
 
 from mnist_classifier.errors import DataError
 from mnist_classifier.scale.corrections import save_corrections
-from mnist_classifier.scale.forms import Told
+from mnist_classifier.scale.forms import RowFacts
 from mnist_classifier.scale.review import contact_sheet
 from mnist_classifier.scale.summary import LEAST_SURE, Summary
 from tests.read.drawing import png, write
@@ -21,10 +21,11 @@ def test_reasons_are_counted_without_names_and_numbers():
     summary = Summary()
     for number in range(3):
         name = f"{number}.png"
-        summary.add(Told(name, "", 0, f"no digit: scores 0.{number}, threshold 0.25", None), 0, 0)
-        summary.add(Told(name, "", 0, None, f"{name}: empty; expected a picture"), 0, 0)
-    summary.add(Told("a", "7", 1.0, None, None), 0, 0)
-    summary.add(Told("b", "7", 0.05, None, None), 0, 0)
+        refused = f"no digit: scores 0.{number}, threshold 0.25"
+        summary.add(RowFacts(name, "", 0, refused, None))
+        summary.add(RowFacts(name, "", 0, None, f"{name}: empty; expected a picture"))
+    summary.add(RowFacts("a", "7", 1.0, None, None))
+    summary.add(RowFacts("b", "7", 0.05, None, None))
     assert summary.to_dict() == {
         "read": 2,
         "refused": {"no digit: scores …, threshold …": 3},
@@ -41,20 +42,25 @@ def test_different_reasons_without_end_need_no_memory():
     summary = Summary()
     for number in range(1000):
         letters = "".join(chr(97 + int(digit)) for digit in str(number))
-        summary.add(Told("a", "", 0, None, f"a: {letters}"), 0, 0)
+        summary.add(RowFacts("a", "", 0, None, f"a: {letters}"))
     assert len(summary.errors) <= 101
     assert summary.errors.total() == 1000
 
 
 def test_the_least_sure_are_kept_in_order():
     summary = Summary()
-    count = 3 * LEAST_SURE
-    for place in range(count):
-        summary.add(
-            Told("a", "7", (place * 7 % count) / count, None, None), place // 10, place % 10
-        )
-    expected = sorted(range(count), key=lambda place: place * 7 % count)[:LEAST_SURE]
-    assert summary.least_sure == [(place // 10, place % 10) for place in expected]
+    count = 11 * LEAST_SURE + 1
+    for row in range(count):
+        summary.add(RowFacts(f"{row}.png", "7", (row * 7 % count) / count, None, None))
+    expected = sorted(range(count), key=lambda row: row * 7 % count)[:LEAST_SURE]
+    assert summary.least_sure == [(row, f"{row}.png") for row in expected]
+
+
+def test_the_least_sure_are_a_tenth_at_most():
+    summary = Summary()
+    for row, sure in enumerate((0.9, 0.2, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.1)):
+        summary.add(RowFacts(f"{row}.png", "7", sure, None, None))
+    assert summary.least_sure == [(3, "3.png"), (10, "10.png")]
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
-"""Places: paths on this machine, and addresses elsewhere, such as ``s3://bucket/key``.
+"""Storage: paths on this machine, and addresses elsewhere, such as ``s3://bucket/key``.
 
-Elsewhere, files are PyArrow's or fsspec's: neither is imported for a path on this machine.
+Elsewhere, files are PyArrow's or fsspec's: neither is imported for a path on this machine. Storage
+elsewhere that fails is asked again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import os
 import re
 import time
@@ -21,40 +23,93 @@ _T = TypeVar("_T")
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _OF_ARROW = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs", "file")
 _PAUSES = (0.5, 2.0, 8.0)  # seconds before it is tried again
-_FOR_GOOD = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+_FOR_GOOD = (
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    TypeError,
+    ValueError,
+)
+_BUFFER = 2**20  # bytes: so much of a file elsewhere is fetched at a time
 
 
-def is_elsewhere(name: str) -> bool:
+def is_remote(name: str) -> bool:
     """Return whether a name is an address, and no path on this machine."""
     return _ADDRESS.fullmatch(name) is not None
 
 
 def read_file(name: str, most: int) -> bytes:
-    """Return a file's bytes, at most so many and one more; storage that fails is asked again."""
-
-    def read() -> bytes:
-        with open_file(name) as file:
-            return file.read(most + 1)
-
-    return persistently(read) if is_elsewhere(name) else read()
+    """Return a file's bytes, at most so many and one more."""
+    with open_file(name) as file:
+        return file.read(most + 1)
 
 
 def open_file(name: str) -> BinaryIO:
     """Open a file for reading at any place in it."""
-    if not is_elsewhere(name):
+    if not is_remote(name):
         return Path(name).open("rb")
-    system, path = _found(name)
-    return cast("BinaryIO", system.open_input_file(path))
+    return cast("BinaryIO", io.BufferedReader(_RemoteFile(name), _BUFFER))
+
+
+class _RemoteFile(io.RawIOBase):
+    """A file elsewhere, open for reading; where a read fails, it is opened again."""
+
+    def __init__(self, name: str) -> None:
+        self._system, self._path = _found(name)
+        self._position = 0
+        self._file: Any = with_retries(self._open)
+        self._size = int(with_retries(self._file.size))
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go somewhere; return where that is."""
+        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = begin + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as the file goes; return with how many bytes."""
+        length = max(0, min(len(buffer), self._size - self._position))
+        if length:
+            buffer[:length] = with_retries(lambda: self._read(length))
+        self._position += length
+        return length
+
+    def close(self) -> None:
+        """Close it."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+    def _open(self) -> Any:
+        return self._system.open_input_file(self._path)
+
+    def _read(self, length: int) -> bytes:
+        file, self._file = self._file or self._open(), None
+        file.seek(self._position)
+        content = bytes(file.read(length))
+        if len(content) < length:
+            raise OSError("it ends too early")
+        self._file = file
+        return content
 
 
 def is_folder(name: str) -> bool:
     """Return whether there is a folder."""
-    return Path(name).is_dir() if not is_elsewhere(name) else _type(name) == "Directory"
+    return Path(name).is_dir() if not is_remote(name) else _type(name) == "Directory"
 
 
 def is_file(name: str) -> bool:
     """Return whether there is a file."""
-    return Path(name).is_file() if not is_elsewhere(name) else _type(name) == "File"
+    return Path(name).is_file() if not is_remote(name) else _type(name) == "File"
 
 
 def entries(folder: str) -> Iterator[tuple[str, int | None]]:
@@ -62,7 +117,7 @@ def entries(folder: str) -> Iterator[tuple[str, int | None]]:
 
     Nothing is yielded where there is no folder.
     """
-    if not is_elsewhere(folder):
+    if not is_remote(folder):
         with contextlib.suppress(FileNotFoundError):
             for entry in sorted(Path(folder).iterdir()):
                 yield str(entry), None if entry.is_dir() else entry.stat().st_size
@@ -70,7 +125,7 @@ def entries(folder: str) -> Iterator[tuple[str, int | None]]:
     from pyarrow.fs import FileSelector, FileType
 
     system, path = _found(folder)
-    found = persistently(lambda: system.get_file_info(FileSelector(path, allow_not_found=True)))
+    found = with_retries(lambda: system.get_file_info(FileSelector(path, allow_not_found=True)))
     for info in sorted(found, key=lambda info: str(info.path)):
         yield _inside(folder, info.base_name), (info.size if info.type == FileType.File else None)
 
@@ -86,7 +141,7 @@ def files_in(folder: str) -> Iterator[str]:
 
 def inside(folder: str, name: str) -> str:
     """Return the name of what lies in a folder."""
-    return _inside(folder, name) if is_elsewhere(folder) else str(Path(folder, name))
+    return _inside(folder, name) if is_remote(folder) else str(Path(folder, name))
 
 
 def write_file(name: str, content: bytes) -> None:
@@ -95,8 +150,15 @@ def write_file(name: str, content: bytes) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    with writing(name) as file:
-        file.write(content)
+
+    def write() -> None:
+        with _aside(name) as file:
+            file.write(content)
+
+    try:
+        with_retries(write) if is_remote(name) else write()
+    except OSError as error:
+        raise unwritable(name, error) from error
 
 
 @contextlib.contextmanager
@@ -106,26 +168,32 @@ def writing(name: str) -> Iterator[BinaryIO]:
     Raises:
         OutputError: It cannot be written.
     """
+    try:
+        with _aside(name) as file:
+            yield file
+    except OSError as error:
+        raise unwritable(name, error) from error
+
+
+@contextlib.contextmanager
+def _aside(name: str) -> Iterator[BinaryIO]:
     folder, _, own = name.rpartition("/")
     aside = inside(folder, f".{own}.{uuid.uuid4().hex[:12]}.aside")
+    if is_remote(name):
+        system, path = _found(aside)
+        with system.open_output_stream(path) as stream:
+            yield cast("BinaryIO", stream)
+        with_retries(lambda: system.move(path, _found(name)[1]))
+        return
     try:
-        if is_elsewhere(name):
-            system, path = _found(aside)
-            with system.open_output_stream(path) as stream:
-                yield cast("BinaryIO", stream)
-            persistently(lambda: system.move(path, _found(name)[1]))
-            return
         with Path(aside).open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         Path(aside).replace(name)
-    except OSError as error:
-        raise unwritable(name, error) from error
     finally:
-        if not is_elsewhere(aside):
-            with contextlib.suppress(OSError):
-                Path(aside).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(aside).unlink(missing_ok=True)
 
 
 def make_folder(name: str) -> None:
@@ -135,7 +203,7 @@ def make_folder(name: str) -> None:
         OutputError: It cannot be made.
     """
     try:
-        if is_elsewhere(name):
+        if is_remote(name):
             system, path = _found(name)
             system.create_dir(path, recursive=True)
         else:
@@ -146,7 +214,7 @@ def make_folder(name: str) -> None:
 
 def remove(name: str) -> None:
     """Remove a file or a folder with all in it, if it is there."""
-    if is_elsewhere(name):
+    if is_remote(name):
         system, path = _found(name)
         (system.delete_dir if is_folder(name) else system.delete_file)(path)
     elif is_folder(name):
@@ -164,7 +232,7 @@ def only_one(name: str) -> Iterator[None]:
     Raises:
         OutputError: Another is inside.
     """
-    if is_elsewhere(name):
+    if is_remote(name):
         yield
         return
     with contextlib.ExitStack() as opened:
@@ -199,21 +267,27 @@ def reason(error: BaseException) -> str:
     return os.strerror(number).lower() if number else (str(error) or type(error).__name__)
 
 
-def persistently(ask: Callable[[], _T]) -> _T:
-    """Ask storage elsewhere; where it fails now, ask again a little later."""
-    for pause in _PAUSES:
+def with_retries(ask: Callable[[], _T]) -> _T:
+    """Ask storage elsewhere; where it fails now, ask again a little later.
+
+    Raises:
+        OSError: It fails for good.
+    """
+    for pause in (*_PAUSES, None):
         try:
             return ask()
         except _FOR_GOOD:
             raise
-        except OSError:
+        except Exception as error:  # fsspec's packages have errors of their own
+            if pause is None:
+                raise error if isinstance(error, OSError) else OSError(reason(error)) from error
             time.sleep(pause)
-    return ask()
+    raise AssertionError  # pragma: no cover — the last pause is None
 
 
 def _type(name: str) -> str:
     system, path = _found(name)
-    return str(persistently(lambda: system.get_file_info(path)).type.name)
+    return str(with_retries(lambda: system.get_file_info(path)).type.name)
 
 
 def _inside(folder: str, name: str) -> str:
@@ -223,7 +297,7 @@ def _inside(folder: str, name: str) -> str:
 def _found(name: str) -> tuple[Any, str]:
     """Return the file system in which an address lies, and its path there."""
     match = _ADDRESS.fullmatch(name)
-    if match is None:  # pragma: no cover — callers ask `is_elsewhere` first
+    if match is None:  # pragma: no cover — callers ask `is_remote` first
         raise PictureError(f"{name}: no address")
     scheme = match["scheme"].lower()
     system, strip = _system(scheme, name if scheme in ("hdfs", "viewfs", "abfs", "abfss") else "")
