@@ -273,7 +273,7 @@ def section(told: dict[str, Any]) -> str:
         rows.append([case, str(len(runs)), f"{sum(run['rows'] for run in runs):,}", *sums])
     header = ["what breaks", "runs", "rows compared", "lost", "twice", "different"]
     return (
-        f"{' '.join(__doc__.split()[6:])} Each archive is {SHARDS} tars of {IN_EACH} pictures. Of a "
-        "shard that is cut, what comes after the cut is one row with its error.\n\n"
+        f"{' '.join(__doc__.split()[6:])} Each archive is {SHARDS} tars of {IN_EACH} pictures. Of "
+        "a shard that is cut, what comes after the cut is one row with its error.\n\n"
         f"{table(header, rows)}"
     )

@@ -30,7 +30,7 @@ from mnist_classifier.scale.summary import Summary
 _MOST_OF_A_PART = 2**31  # bytes
 
 
-class Progress(Protocol):
+class ProgressListener(Protocol):
     """Is told how far an archive is."""
 
     def grow(self, pictures: int) -> None:
@@ -50,7 +50,7 @@ def read_archive(
     jobs: int | None = None,
     limit: int | None = None,
     column: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
 ) -> Summary:
     """Read an archive, or go on with it where it was cut off; sum it up.
 
@@ -123,7 +123,11 @@ def _begin(parts: Parts, begin: dict[str, Any], items: Iterator[Any]) -> None:
 
 
 def _read_missing(
-    job: Job, reader: DigitReader, ray: str | None, jobs: int | None, progress: Progress | None
+    job: Job,
+    reader: DigitReader,
+    ray: str | None,
+    jobs: int | None,
+    progress: ProgressListener | None,
 ) -> None:
     with Listing(job.parts.listing) as listing:
         sizes = listing.sizes()

@@ -1,10 +1,12 @@
-"""Kinds of sources, told by their names alone."""
+"""Kinds of sources, told by names; what a file holds is not looked at."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from mnist_classifier.read.folder import pictures_in
+from mnist_classifier.scale import storage
 from mnist_classifier.scale.storage import is_remote
 
 CONTAINERS = (".tar", ".zip", ".parquet")
@@ -26,7 +28,7 @@ def suffix_of(name: str) -> str:
 
 def is_pattern(source: str) -> bool:
     """Return whether a source stands for what matches it."""
-    return WILD.search(source) is not None and (is_remote(source) or not Path(source).exists())
+    return WILD.search(source) is not None and (is_remote(source) or not _exists(source))
 
 
 def is_archive(source: str) -> bool:
@@ -36,4 +38,18 @@ def is_archive(source: str) -> bool:
         or suffix_of(source) in (*CONTAINERS, LIST)
         or source.lower().endswith(PACKED)
         or is_pattern(source)
+        or (_exists(source) and Path(source).is_dir() and _holds_containers_alone(source))
+    )
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # such as of a name that is too long
+        return False
+
+
+def _holds_containers_alone(folder: str) -> bool:
+    return next(pictures_in(Path(folder)), None) is None and any(
+        suffix_of(file) in CONTAINERS for file in storage.files_in(folder)
     )

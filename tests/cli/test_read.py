@@ -259,7 +259,9 @@ def undisturbed(request, many, tmp_path_factory):
     done = mnist("read", many, "--output", path, "--jobs", 1)
     assert done.returncode == 1
     assert done.stdout == b""
-    assert done.stderr.startswith(b"read 23, refused 0, errors 1\n  errors 1: damaged or cut off")
+    assert done.stderr.startswith(
+        b"read 23, refused 0, errors 1\n  errors 1: not a picture that can be decoded"
+    )
     return path
 
 

@@ -26,6 +26,18 @@ def test_an_archive_is_read_and_summed_up(folder, contents):
     }
 
 
+def test_a_folder_of_shards_is_an_archive(folder, contents):
+    pytest.importorskip("pyarrow")
+    Path("shards/deep").mkdir(parents=True)
+    as_tar("shards/deep/0.tar", contents)
+    code, told = mnist("read", "shards", "-o", "rows.jsonl", "-j", 1)
+    assert (code, told.splitlines()[0]) == (1, "read 10, refused 0, errors 1")
+    Path("empty").mkdir()
+    code, told = mnist("read", "empty", "-o", "other.jsonl")
+    assert (code, told.count("\n")) == (2, 1)
+    assert told.startswith("error: the folder empty holds no picture; expected ")
+
+
 def test_limit_of_plain_pictures(folder):
     code, told = mnist("read", "pictures", "-o", "rows.jsonl", "--limit", 2)
     assert (code, told.splitlines()[0]) == (0, "read 2, refused 0, errors 0")
