@@ -38,6 +38,8 @@ class Cluster:
     """Two nodes of one processor each; the second one may be lost."""
 
     def __init__(self) -> None:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        os.environ.update(RAY_worker_niceness="0")  # not behind what else this machine does
         from ray.cluster_utils import Cluster as OfRay
 
         self._cluster = OfRay(

@@ -87,7 +87,7 @@ def test_plain_pictures_import_neither_ray_nor_pyarrow(folder):
         "import sys\n"
         "from mnist_classifier.cli import main\n"
         "try:\n"
-        "    main(None, ['read', 'pictures/00.png', 'pictures/02.png'])\n"
+        "    main(None, ['read', 'pictures/00.png', 'pictures/02.png', '-o', 'rows.csv'])\n"
         "except SystemExit as done:\n"
         "    assert done.code == 0\n"
         "heavy = {'ray', 'pyarrow', 'fsspec'} & set(sys.modules)\n"

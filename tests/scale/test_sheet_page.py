@@ -30,7 +30,7 @@ def test_what_is_typed_and_ticked_is_saved(browser, sheet, tmp_path):
     assert shown == 320
     page.get_by_label(f"What stands in {NAME}").fill("43")
     page.get_by_label("right").nth(1).check()
-    assert page.get_by_role("status").inner_text() == "2 of 3 are said"
+    assert page.get_by_role("status").inner_text() == "2 of 3 checked"
     with page.expect_download() as download:
         save.click()
     assert download.value.suggested_filename == "corrections.csv"
