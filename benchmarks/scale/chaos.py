@@ -26,7 +26,7 @@ from benchmarks.measure import table
 from benchmarks.scale import pictures
 from benchmarks.scale.object_storage import breaking_proxy, object_storage
 
-SHARDS, IN_EACH = 8, 150
+SHARDS, IN_EACH = 6, 64
 PARTS = SHARDS * IN_EACH // 16
 _STORE = {"object_store_memory": 80 * 2**20}
 _ROWS = "rows.jsonl"
