@@ -46,6 +46,8 @@ def tables_of(sources: Iterable[str]) -> Iterator[str]:
         for file in _files(source):
             if suffix_of(file) == ".parquet":
                 yield file
+            elif suffix_of(file) not in CONTAINERS and not is_pattern(source):
+                break  # a folder that holds pictures stands for no tables
 
 
 def _items(source: str, column: str | None) -> Iterator[Item]:
