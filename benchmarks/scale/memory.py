@@ -13,7 +13,7 @@ import psutil
 
 from benchmarks.measure import table
 from benchmarks.scale import pictures
-from benchmarks.scale.speed import HERE, LOOP, RAY_2, checked, started, ways
+from benchmarks.scale.speed import HERE, RAY_2, checked, started, ways
 
 _SAMPLED_EVERY = 0.5  # seconds
 
@@ -25,7 +25,7 @@ def measure(work: Path, data_dir: Path, counts: list[int]) -> dict[str, Any]:
     commands = ways(work / "pictures", output)
     return {
         way: {str(count): _most(commands[way](count), count, output) for count in counts}
-        for way in (LOOP, HERE, RAY_2)
+        for way in (HERE, RAY_2)
     }
 
 

@@ -24,7 +24,7 @@ def is_wanted(sources: Sequence[str], output: str | None, ray: str | None) -> bo
     return (
         ray is not None
         or any(map(is_archive, sources))
-        or (output is not None and (is_remote(output) or output.endswith(".parquet")))
+        or (output is not None and (is_remote(output) or _is_parquet(output)))
     )
 
 
@@ -69,3 +69,9 @@ def read(
         )
     click.echo(summary.to_text(), err=True)
     return 1 if summary.errors else 0
+
+
+def _is_parquet(output: str) -> bool:
+    from mnist_classifier.scale.kinds import suffix_of
+
+    return suffix_of(output.rstrip("/")) == ".parquet"

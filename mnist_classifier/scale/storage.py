@@ -115,18 +115,25 @@ def is_file(name: str) -> bool:
 def entries(folder: str) -> Iterator[tuple[str, int | None]]:
     """Yield what a folder holds, by name: each name, and a file's size; None for a folder.
 
-    Nothing is yielded where there is no folder.
+    Nothing is yielded where there is no folder, or one that may not be listed. On this machine,
+    links to folders and to nothing are passed over.
     """
     if not is_remote(folder):
-        with contextlib.suppress(FileNotFoundError):
-            for entry in sorted(Path(folder).iterdir()):
-                yield str(entry), None if entry.is_dir() else entry.stat().st_size
+        try:
+            found = sorted(Path(folder).iterdir())
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return
+        for entry in found:
+            if entry.is_file():
+                yield str(entry), entry.stat().st_size
+            elif entry.is_dir() and not entry.is_symlink():
+                yield str(entry), None
         return
     from pyarrow.fs import FileSelector, FileType
 
     system, path = _found(folder)
-    found = with_retries(lambda: system.get_file_info(FileSelector(path, allow_not_found=True)))
-    for info in sorted(found, key=lambda info: str(info.path)):
+    infos = with_retries(lambda: system.get_file_info(FileSelector(path, allow_not_found=True)))
+    for info in sorted(infos, key=lambda info: str(info.path)):
         yield _inside(folder, info.base_name), (info.size if info.type == FileType.File else None)
 
 

@@ -171,6 +171,9 @@ def test_what_is_not_ours_stays(folder, read):
     assert Path("rows.jsonl").read_text() == "mine"
     with pytest.raises(SettingsError, match=r"expected one that ends with \.parquet, \.jsonl"):
         read("pictures", output="rows.txt")
+    Path("file.parquet").write_text("mine")
+    with pytest.raises(OutputError, match=r"cannot write file\.parquet: file exists"):
+        read("pictures", output="file.parquet")
     with pytest.raises(OutputError, match="cannot write .*: no such file or directory"):
         read("pictures", output="missing/rows.parquet")
 

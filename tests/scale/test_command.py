@@ -32,6 +32,8 @@ def test_a_folder_of_shards_is_an_archive(folder, contents):
     as_tar("shards/deep/0.tar", contents)
     code, told = mnist("read", "shards", "-o", "rows.jsonl", "-j", 1)
     assert (code, told.splitlines()[0]) == (1, "read 10, refused 0, errors 1")
+    code, told = mnist("read", "shards", "-o", "rows.parquet/", "-j", 1)
+    assert (code, told.splitlines()[0]) == (1, "read 10, refused 0, errors 1")
     Path("empty").mkdir()
     code, told = mnist("read", "empty", "-o", "other.jsonl")
     assert (code, told.count("\n")) == (2, 1)

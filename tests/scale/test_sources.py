@@ -117,6 +117,8 @@ def test_rows_go_to_an_address(folder, read):
 
 def test_a_folder_of_shards_stands_for_them(folder, contents, read):
     (folder.parent / "shards").mkdir()
+    (folder.parent / "shards" / "0-lost.tar").symlink_to("nowhere.tar")
+    (folder.parent / "shards" / "0-loop").symlink_to(".")
     names = list(contents)
     as_tar("shards/0.tar", {name: contents[name] for name in names[:5]})
     as_tar("shards/1.tar", {name: contents[name] for name in names[5:]})
