@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import os
+import shutil
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -96,3 +97,18 @@ def write_idx_folder(folder, arrays=None, packed=False, names=FILES):
 def small_dir(tmp_path):
     """A folder of 200 training and 50 test images in MNIST's form."""
     return write_idx_folder(tmp_path / "small")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("no browser: install Debian's chromium")
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

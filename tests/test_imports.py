@@ -36,6 +36,7 @@ BELOW = {
     "idx": {"errors", "npz"},
     "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version", "outputs"},
     "web": GROUND | {"read"},
+    "scale": GROUND | {"read"},
     "learn.arrays": set(),
     "learn.data": GROUND | {"learn.arrays"},
     "learn.networks": GROUND | {"learn.arrays"},

@@ -11,6 +11,7 @@ import click
 
 from mnist_classifier.cli import options, output
 from mnist_classifier.cli.compare import compare
+from mnist_classifier.cli.corrections import corrections
 from mnist_classifier.cli.evaluate import evaluate
 from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
@@ -48,7 +49,7 @@ def mnist(context: click.Context) -> None:
         context.exit(2)
 
 
-for verb in (train, recipes, evaluate, compare, export, read, serve):
+for verb in (train, recipes, evaluate, compare, export, read, corrections, serve):
     mnist.add_command(verb)
 
 

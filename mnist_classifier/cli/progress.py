@@ -26,10 +26,10 @@ class Progress:
         self._total += pictures
         self._bar.update(self._task, total=self._total)
 
-    def advance(self, error: bool) -> None:
-        """Count a picture as done, or as one that could not be read."""
-        self._errors += error
-        self._bar.update(self._task, advance=1, errors=self._errors)
+    def advance(self, errors: int, pictures: int = 1) -> None:
+        """Count so many pictures as done, and those of them that could not be read."""
+        self._errors += errors
+        self._bar.update(self._task, advance=pictures, errors=self._errors)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from mnist_classifier.cli import options
+from mnist_classifier.cli import archive, options
 from mnist_classifier.errors import PictureError, SettingsError, printable
 from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.certainty import percent
@@ -59,17 +59,34 @@ _MANY = 20  # pictures: how far they are is shown, and a sum at the end
 @click.option(
     "--output",
     "-o",
-    type=options.FILE,
     metavar="FILE",
-    help="Write rows to this .jsonl or .csv file instead, and go on where it ends.",
+    help="Write rows to this .jsonl, .csv or .parquet instead, and go on where it ends.",
 )
 @click.option(
     "--jobs",
     "-j",
+    "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many processes read at the same time.",
+    help="How many processes, or with --ray actors, read at the same time.",
     show_default="as many as processors",
+)
+@click.option(
+    "--ray",
+    metavar="WHERE",
+    help="Read on Ray: local for this machine, auto for the cluster that it is in, or an address.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Read only the first N pictures.",
+)
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="Column of a Parquet file with the pictures, as bytes or paths.",
+    show_default="the only one",
 )
 def read(
     pictures: tuple[str, ...],
@@ -81,14 +98,20 @@ def read(
     line_model: Path | None,
     threshold: float | None,
     max_pixels: int,
-    output: Path | None,
+    output: str | None,
     jobs: int | None,
+    ray: str | None,
+    limit: int | None,
+    column: str | None,
 ) -> int:
     r"""Read handwritten numbers from pictures.
 
     PICTURE is a file, a folder, or - for standard input. Prints each line with
     its separators, and how surely all of it is right. A space stands for a wide
     gap, and ? for a mark among digits that is none.
+
+    With --output it may be a tar, a zip, a Parquet file, a .txt file with a list
+    of paths, or a quoted pattern, here or at s3://, gs:// or hf://: an archive.
 
     Many pictures are read on all cores. With --output they become rows of a file,
     which goes on with what is missing when it was cut off. A sum stands at the end.
@@ -107,15 +130,17 @@ def read(
     reader = DigitReader(
         model, line_model=line_model, threshold=threshold, max_pixels=max_pixels, threads=jobs
     )
-    files = _files(pictures)
+    if archive.is_wanted(pictures, output, ray):
+        return archive.read(pictures, output, reader, known, ray, jobs, limit, column)
+    files = islice(_files(pictures), limit)
     with contextlib.ExitStack() as until_read:
         rows = None
         if output is not None:
             from mnist_classifier.read.row_file import RowFile
             from mnist_classifier.read.rows import settings_of
 
-            rows = until_read.enter_context(RowFile(output, settings_of(reader, known)))
-        progress = until_read.enter_context(_progress(pictures))
+            rows = until_read.enter_context(RowFile(Path(output), settings_of(reader, known)))
+        progress = until_read.enter_context(_progress(pictures, limit))
         names: Iterable[str] = _names(files, rows, progress)
         copies = None
         if annotate is not None:
@@ -137,7 +162,11 @@ def read(
             tally[outcome.kind] += 1
             if progress:
                 progress.advance(outcome.kind == "error")
-    if rows or tally.total() >= _MANY:
+    if output is not None:
+        from mnist_classifier.scale.report import report_on
+
+        print(report_on(Path(output), reader, known).to_text(), file=sys.stderr)
+    elif tally.total() >= _MANY:
         counts = f"read {tally['read']:,}, refused {tally['refused']:,}, errors {tally['error']:,}"
         print(counts, file=sys.stderr)
     if tally["error"]:
@@ -145,7 +174,7 @@ def read(
     return 0
 
 
-def _check_places(as_json: bool, as_csv: bool, annotate: Path | None, output: Path | None) -> None:
+def _check_places(as_json: bool, as_csv: bool, annotate: Path | None, output: str | None) -> None:
     """Check that there is one place for what is read.
 
     Raises:
@@ -218,21 +247,14 @@ def _is_folder(name: str | Path) -> bool:
 
 def _names(files: Iterator[str], rows: RowFile | None, progress: Progress | None) -> Iterator[str]:
     """Yield the names of what is to be read: files, or pages of a PDF, that have no row yet."""
+    from mnist_classifier.read.folder import pages_of
+
     for file in files:
-        pages = _pages(file)
+        pages = pages_of(file)
         wanted = pages if rows is None else list(rows.missing(pages))
         if progress:
             progress.grow(len(wanted) - 1)
         yield from wanted
-
-
-def _pages(name: str) -> list[str]:
-    from mnist_classifier.read.picture import page_names
-
-    try:
-        return page_names(name)
-    except PictureError:
-        return [name]  # what is wrong is said when it is read
 
 
 def _picture(name: str) -> Picture:
@@ -262,9 +284,9 @@ def _standard_input() -> bytes:
 
 
 @contextlib.contextmanager
-def _progress(pictures: Sequence[str]) -> Iterator[Progress | None]:
+def _progress(pictures: Sequence[str], limit: int | None) -> Iterator[Progress | None]:
     """Show how far the pictures are, if they are many and standard error is a terminal."""
-    total = sum(1 for _ in _files(pictures)) if sys.stderr.isatty() else 0
+    total = sum(1 for _ in islice(_files(pictures), limit)) if sys.stderr.isatty() else 0
     if total < _MANY:
         yield None
         return

@@ -1,11 +1,12 @@
-"""The pictures in a folder."""
+"""The pictures in a folder, and the pages of a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_classifier.read.picture import SUFFIXES
+from mnist_classifier.errors import PictureError
+from mnist_classifier.read.picture import SUFFIXES, page_names
 
 
 def pictures_in(folder: Path) -> Iterator[Path]:
@@ -22,3 +23,11 @@ def pictures_in(folder: Path) -> Iterator[Path]:
             yield path
         elif path.is_dir() and not path.is_symlink():
             yield from pictures_in(path)
+
+
+def pages_of(name: str) -> list[str]:
+    """Return the names of a file's pages, as `page_names`; its own where they cannot be counted."""
+    try:
+        return page_names(name)
+    except PictureError:
+        return [name]  # what is wrong is said when it is read

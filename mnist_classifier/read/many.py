@@ -37,6 +37,7 @@ def read_many(
     *,
     jobs: int | None = None,
     copies: Iterable[Path] | None = None,
+    isolated: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Read pictures on several cores; yield their outcomes in the pictures' order.
 
@@ -51,6 +52,7 @@ def read_many(
         jobs: How many processes read; as many as processors when left out. With 1, this process
             reads all, and a picture that ends it ends all.
         copies: Where each picture's annotated copy goes; no copies when left out.
+        isolated: No picture is read in this process: none can end it.
 
     Yields:
         What came of each picture. A picture that is damaged, or that ends the process that reads
@@ -66,7 +68,7 @@ def read_many(
     requests = map(Request, pictures) if copies is None else map(Request, pictures, copies)
     count = jobs or _processors()
     first = list(islice(requests, _FEW + 1))
-    if count == 1 or len(first) <= _FEW:
+    if not isolated and (count == 1 or len(first) <= _FEW):
         return (read_one(reader, request, known) for request in chain(first, requests))
     return _in_order(
         chain(first, requests), count, partial(_Process, reader.single_threaded(), known)

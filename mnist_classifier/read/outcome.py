@@ -9,7 +9,7 @@ from pathlib import Path
 from mnist_classifier.errors import MnistError, printable
 from mnist_classifier.read.memory import memory_errors
 from mnist_classifier.read.pattern import Pattern
-from mnist_classifier.read.picture import Picture
+from mnist_classifier.read.picture import Fetched, Picture
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.read.reading import Reading
 
@@ -47,6 +47,8 @@ class Request:
     @property
     def name(self) -> str:
         """The picture's path; ``-`` for a picture that has none."""
+        if isinstance(self.picture, Fetched):
+            return self.picture.name
         named = isinstance(self.picture, (str, os.PathLike))
         return str(self.picture) if named else NAMELESS
 

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -25,10 +26,25 @@ if TYPE_CHECKING:
     import PIL.Image
 
 BgrImage = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A picture file that was fetched from elsewhere: an archive, a table, another machine."""
+
+    name: str
+    content: bytes
+    """The file's bytes; none where they could not be had."""
+    error: str | None = None
+    """Why they could not be had, in one line, or None."""
+
+
 Picture: TypeAlias = (
-    "str | os.PathLike[str] | bytes | BinaryIO | npt.NDArray[np.generic] | PIL.Image.Image"
+    "str | os.PathLike[str] | bytes | Fetched | BinaryIO | npt.NDArray[np.generic] "
+    "| PIL.Image.Image"
 )
-"""A path, a picture file's bytes, a file object, an array, or a ``PIL.Image.Image``."""
+"""A path, a picture file's bytes, `Fetched` bytes, a file object, an array, or a
+``PIL.Image.Image``."""
 
 SUFFIXES = headers.SUFFIXES | {".pdf", ".heic", ".heif"}
 MAX_PIXELS = 100_000_000
@@ -74,6 +90,10 @@ def load_picture(picture: Picture, max_pixels: int = MAX_PIXELS) -> tuple[BgrIma
     if isinstance(picture, (str, os.PathLike)):
         path, page = _named_page(Path(picture))
         return _from_bytes(_read_file(path), str(picture), max_pixels, page)
+    if isinstance(picture, Fetched):
+        if picture.error is not None:
+            raise PictureError(picture.error)
+        return _from_bytes(picture.content, picture.name, max_pixels)
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(picture), "the bytes", max_pixels)
     # Whoever has an image of Pillow's has imported it; nobody else needs it.

@@ -260,7 +260,9 @@ def undisturbed(request, many, tmp_path_factory):
     done = mnist("read", many, "--output", path, "--jobs", 1)
     assert done.returncode == 1
     assert done.stdout == b""
-    assert done.stderr == b"read 23, refused 0, errors 1\n"
+    assert done.stderr.startswith(
+        b"read 23, refused 0, errors 1\n  errors 1: not a picture that can be decoded"
+    )
     return path
 
 
@@ -302,8 +304,11 @@ def test_a_killed_run_goes_on(many, undisturbed, tmp_path):
     assert psutil.wait_procs(processes, timeout=60)[1] == []
     done = mnist("read", many, "--output", path, "--jobs", 2)
     assert done.returncode == 1
-    assert done.stderr == b"read 23, refused 0, errors 1\n"
+    assert done.stderr.startswith(b"read 23, refused 0, errors 1\n")
     assert path.read_bytes() == undisturbed.read_bytes()
+    summary = json.loads((tmp_path / "rows.summary.json").read_bytes())
+    assert (summary["read"], sum(summary["confidence"])) == (23, 23)
+    assert "The 3 least sure pictures" in (tmp_path / "rows.review.html").read_text("utf-8")
 
 
 def test_other_settings_than_a_file_began_with_are_refused(many, undisturbed, tmp_path):

@@ -1,0 +1,65 @@
+"""Ten million pictures on 64 cores: arithmetic with measured figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.measure import table
+from benchmarks.scale import pictures, speed
+from mnist_classifier.scale.listing import write_listing
+from mnist_classifier.scale.sources import items_of
+
+PICTURES, CORES = 10_000_000, 64
+
+
+def measure(work: Path, data_dir: Path, counts: dict[str, int]) -> dict[str, Any]:
+    """Return what each kind of picture costs beside reading it: seconds of the driver, bytes."""
+    kinds = {"28×28": pictures.of_mnist(data_dir), "photo": pictures.photo}
+    return {kind: _costs(work / kind, count, kinds[kind]) for kind, count in counts.items()}
+
+
+def _costs(folder: Path, count: int, draw: Any) -> dict[str, float]:
+    folder.mkdir()
+    shards = folder / "shards"
+    pictures.fill_shards(shards, 10, count // 10, draw)
+    told = {"picture_bytes": sum(shard.stat().st_size for shard in shards.iterdir()) / count}
+    began = perf_counter()
+    write_listing(str(folder / "listing.parquet"), items_of([str(shards)], None))
+    told["listing_s"] = (perf_counter() - began) / count
+    output = folder / "rows.parquet"
+    command = [sys.executable, "-m", "mnist_classifier", "read", str(shards), "-o", str(output)]
+    for _ in range(2):  # the second time all parts are there, and are summed up
+        began = perf_counter()
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        told["summing_s"] = (perf_counter() - began) / count
+    told["row_bytes"] = sum(part.stat().st_size for part in output.glob("part-*")) / count
+    return told
+
+
+def section(told: dict[str, Any], of_speed: dict[str, Any]) -> str:
+    """Write the arithmetic; the rates are those of one worker on Ray."""
+    rows = []
+    for kind, costs in told.items():
+        rate = CORES * speed.rate(of_speed, kind, speed.RAY_1)
+        efficiency = (
+            speed.rate(of_speed, kind, speed.RAY_2) / 2 / speed.rate(of_speed, kind, speed.RAY_1)
+        )
+        listing, summing = (PICTURES * costs[key] / 3600 for key in ("listing_s", "summing_s"))
+        reading = PICTURES / rate / efficiency / 3600
+        network = rate * efficiency * costs["picture_bytes"] * 8 / 1e9
+        rows.append(
+            [kind, f"{listing:.2f}", f"{reading:.2f}", f"{summing:.2f}", f"{network:.2f}"]
+            + [f"{PICTURES * costs[key] / 1e9:,.0f}" for key in ("picture_bytes", "row_bytes")]
+        )
+    header = ["pictures", "listing, h", "reading, h", "summing up, h", "network, Gbit/s"]
+    header += ["pictures, GB", "rows (Parquet), GB"]
+    return (
+        f"{PICTURES:,} pictures in tars, {CORES} cores that read as quickly as one does here and "
+        "as well together as two do. Listing before, and summing up after, are one process's: they "
+        "do not get quicker with more cores. Nothing of this was tried.\n\n"
+        f"{table(header, rows)}"
+    )

@@ -1,0 +1,1 @@
+"""Archives: pictures by the million, on one machine or on a cluster."""

@@ -1,0 +1,191 @@
+"""An archive: pictures from anywhere → rows in parts, and a summary of them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+from mnist_classifier.errors import OutputError, require
+from mnist_classifier.native_output import native_lines_dropped
+from mnist_classifier.read.pattern import Pattern
+from mnist_classifier.read.picture import Picture
+from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.read.rows import settings_of
+from mnist_classifier.scale import fetching, storage, tables
+from mnist_classifier.scale.forms import BY_SUFFIX
+from mnist_classifier.scale.job import Done, Job
+from mnist_classifier.scale.listing import Listing, write_listing
+from mnist_classifier.scale.local import read_locally
+from mnist_classifier.scale.manifest import check_same, load_manifest, save_manifest
+from mnist_classifier.scale.on_ray import read_on_ray
+from mnist_classifier.scale.parts import Parts
+from mnist_classifier.scale.report import beside, write_report
+from mnist_classifier.scale.sources import items_of, tables_of
+from mnist_classifier.scale.summary import Summary
+
+_MOST_OF_A_PART = 2**31  # bytes
+
+
+class ProgressListener(Protocol):
+    """Is told how far an archive is."""
+
+    def grow(self, pictures: int) -> None:
+        """Know of so many more pictures."""
+
+    def advance(self, errors: int, pictures: int = 1) -> None:
+        """Count pictures as done, and those of them that could not be read."""
+
+
+def read_archive(
+    sources: Sequence[str],
+    output: str,
+    reader: DigitReader,
+    pattern: Pattern | None = None,
+    *,
+    ray: str | None = None,
+    jobs: int | None = None,
+    limit: int | None = None,
+    column: str | None = None,
+    progress: ProgressListener | None = None,
+) -> Summary:
+    """Read an archive, or go on with it where it was cut off; sum it up.
+
+    Beside the rows, ``….summary.json`` has the summary, and ``….review.html`` the least sure
+    pictures.
+
+    Args:
+        sources: Folders, pictures, patterns, lists of paths (``.txt``), Parquet files, tars and
+            zips; on this machine or elsewhere (``s3://``, ``gs://``, ``hf://``).
+        output: ``.parquet`` is a folder of parts, ``.jsonl`` and ``.csv`` are files.
+        reader: Reads them.
+        pattern: What each line is known to look like.
+        ray: Where Ray runs: ``"local"``, ``"auto"`` or an address; no Ray when left out.
+        jobs: How many read at the same time; as many as processors when left out.
+        limit: Only so many pictures, the first ones.
+        column: Of tables, the column with the pictures; None for the only one that can be.
+        progress: Is told how far it is.
+
+    Raises:
+        SettingsError: The archive was begun with other settings, or one is out of range.
+        OutputError: Rows cannot be written; what is written stands.
+        PictureError: A source is missing or holds no picture.
+        MissingExtraError: PyArrow or Ray is not installed.
+    """
+    if ray is None:
+        require("parquet", "pyarrow")
+    else:
+        require("scale", "ray", "pyarrow")
+    parts = Parts(output)
+    others = tables.other_schema(tables_of(sources), column)
+    settings = settings_of(reader, pattern)
+    begin = {
+        **settings,
+        "sources": list(sources),
+        "limit": limit,
+        "column": column,
+        "columns": [f"{field.name}: {field.type}" for field in others],
+    }
+    if parts.joins and storage.is_file(parts.output) and load_manifest(parts.manifest) is None:
+        return _read_before(parts, begin)
+    parts.make()
+    with storage.only_one(parts.lock):
+        _begin(parts, begin, _limited(items_of(sources, column), limit))
+        form = BY_SUFFIX[parts.suffix](settings, others)
+        job = Job(reader.single_threaded(), pattern, parts, form, column, os.getcwd())  # noqa: PTH109
+        _read_missing(job, reader, ray, jobs, progress)
+        summary = _finish(job, begin, reader)
+        if parts.joins:
+            storage.remove(parts.folder)
+    return summary
+
+
+def _limited(items: Iterator[Any], limit: int | None) -> Iterator[Any]:
+    return items if limit is None else islice(items, limit)
+
+
+def _begin(parts: Parts, begin: dict[str, Any], items: Iterator[Any]) -> None:
+    """List the pictures, or check that the archive goes on as it began."""
+    begun = load_manifest(parts.manifest)
+    if begun is None:
+        if parts.finished():
+            raise OutputError(
+                f"{parts.folder} holds parts, and nothing says how they began; expected a folder "
+                "that this program began, or a new name: name another"
+            )
+        write_listing(parts.listing, items)
+        save_manifest(parts.manifest, begin)
+    else:
+        check_same(parts.output, begun, begin)
+
+
+def _read_missing(
+    job: Job,
+    reader: DigitReader,
+    ray: str | None,
+    jobs: int | None,
+    progress: ProgressListener | None,
+) -> None:
+    with Listing(job.parts.listing) as listing:
+        sizes = listing.sizes()
+    finished = job.parts.finished()
+    missing = [number for number in range(len(sizes)) if number not in finished]
+    if not missing:
+        return
+    if progress:
+        progress.grow(sum(sizes[number] for number in missing))
+    if ray is None:
+        written = read_locally(job, reader, missing, jobs)
+    else:
+        written = read_on_ray(job, missing, ray, jobs)
+    with contextlib.closing(written):
+        while done := _next(written):
+            if progress:
+                progress.advance(done.errors, done.pictures)
+
+
+def _next(written: Iterator[Done]) -> Done | None:
+    with native_lines_dropped():  # OpenCV's and Ray's, which tell of what is mended
+        return next(written, None)
+
+
+def _finish(job: Job, begin: dict[str, Any], reader: DigitReader) -> Summary:
+    """Sum up all parts, and join them where the output is a file."""
+    parts, form, summary = job.parts, job.form, Summary()
+    with Listing(parts.listing) as listing, contextlib.ExitStack() as open_now:
+        joined = open_now.enter_context(storage.writing(parts.output)) if parts.joins else None
+        for number in range(len(listing.sizes())):
+            content = storage.read_file(parts.part(number), _MOST_OF_A_PART)
+            for row in form.facts(io.BytesIO(content)):
+                summary.add(row)
+            if joined:
+                joined.write(content if number == 0 else content[len(form.header) :])
+        pictures = _least_sure(job, listing, summary)
+        write_report(parts.output, begin, summary, pictures, reader, job.pattern)
+    return summary
+
+
+def _least_sure(job: Job, listing: Listing, summary: Summary) -> Iterator[tuple[str, Picture]]:
+    for row, name in summary.least_sure:
+        for picture in fetching.pictures([listing.item(row)], job.column):
+            yield name, picture
+
+
+def _read_before(parts: Parts, begin: dict[str, Any]) -> Summary:
+    """Return the summary of an archive that was finished before.
+
+    Raises:
+        OutputError: The file is another one.
+        SettingsError: It was read with other settings.
+    """
+    told = load_manifest(beside(parts.output, ".summary.json"))
+    if told is None or "sources" not in told.get("begun", ()):
+        raise OutputError(
+            f"{parts.output} exists, and no archive was read into it; expected a new name: name "
+            "another"
+        )
+    check_same(parts.output, told["begun"], begin)
+    return Summary.from_dict(told)

@@ -1,0 +1,182 @@
+"""Forms of rows: a part as the bytes of a file, and what of its rows a summary needs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from mnist_classifier.read.outcome import Outcome
+from mnist_classifier.read.row_file import FORMS
+from mnist_classifier.read.rows import KEYS, SETTINGS, to_row
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What a row tells a summary."""
+
+    picture: str
+    text: str
+    confidence: float
+    refused: str | None
+    error: str | None
+
+
+_FACTS = ("picture", "text", "confidence", "refused", "error")
+
+
+class Form(ABC):
+    """How a part's rows are written and read."""
+
+    def __init__(self, settings: Mapping[str, Any], others: Any) -> None:
+        """Keep what all parts share.
+
+        Args:
+            settings: From `rows.settings_of`.
+            others: The schema of the sources' other columns, as PyArrow has it.
+        """
+        self._settings = settings
+        self._others = others
+        own = (*KEYS, *SETTINGS)
+        self._names = {name: f"source_{name}" if name in own else name for name in others.names}
+
+    @abstractmethod
+    def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
+        """Return rows as a file's bytes.
+
+        Args:
+            outcomes: What came of the part's pictures.
+            others: For each, what stands in the sources' other columns.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
+
+    @property
+    def header(self) -> bytes:
+        """What stands at the beginning of each part, and once in a file of all."""
+        return b""
+
+    def _beside(self, others: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what stands beside an outcome in its row."""
+        return {**self._settings, **{own: others.get(name) for name, own in self._names.items()}}
+
+
+class _Text(Form):
+    """JSON Lines or CSV, as `row_file` writes them."""
+
+    suffix: str
+
+    def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
+        """Return rows as a file's bytes."""
+        row = FORMS[self.suffix].row
+        rows = (row(o, self._plain(beside)) for o, beside in zip(outcomes, others, strict=True))
+        return self.header + b"".join(rows)
+
+    def _plain(self, others: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values that JSON can hold."""
+        told: dict[str, Any] = json.loads(json.dumps(self._beside(others), default=str))
+        return told
+
+
+class JsonLines(_Text):
+    """An object a line."""
+
+    suffix = ".jsonl"
+
+    @staticmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
+        for row in map(json.loads, file):
+            yield RowFacts(*(row[name] for name in _FACTS))
+
+
+class Csv(_Text):
+    """A row a picture, below a header."""
+
+    suffix = ".csv"
+
+    @property
+    def header(self) -> bytes:
+        """The names of the columns."""
+        line = io.StringIO(newline="")
+        csv.writer(line).writerow(self._names.values())
+        return FORMS[".csv"].header[:-2] + (
+            b"," + line.getvalue().encode() if self._names else b"\r\n"
+        )
+
+    @staticmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
+        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")):
+            yield RowFacts(
+                row["picture"],
+                row["text"],
+                float(row["confidence"] or 0),
+                row["refused"] or None,
+                row["error"] or None,
+            )
+
+
+class Parquet(Form):
+    """A table, with lists and structures as they are."""
+
+    def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
+        """Return rows as a file's bytes."""
+        import pyarrow
+        from pyarrow import parquet
+
+        rows = [
+            {**to_row(outcome), **self._beside(beside), "picture": _utf8(outcome.picture)}
+            for outcome, beside in zip(outcomes, others, strict=True)
+        ]
+        sink = pyarrow.BufferOutputStream()
+        table = pyarrow.Table.from_pylist(rows, schema=self._schema())
+        parquet.write_table(table, sink, compression="zstd")
+        return bytes(sink.getvalue())
+
+    @staticmethod
+    def facts(file: BinaryIO) -> Iterator[RowFacts]:
+        """Yield what the rows in a file of this form tell a summary."""
+        from pyarrow import parquet
+
+        for row in parquet.read_table(file, columns=list(_FACTS)).to_pylist():
+            yield RowFacts(**row)
+
+    def _schema(self) -> Any:
+        import pyarrow as pa
+
+        text, share = pa.string(), pa.float64()
+        alternative = pa.struct([("text", text), ("probability", share)])
+        line = pa.struct(
+            [("text", text), ("probability", share), ("alternatives", pa.list_(alternative))]
+        )
+        digit = pa.struct(
+            [("label", pa.int8()), ("confidence", share), ("probabilities", pa.list_(share))]
+            + [("box", pa.list_(pa.int32()))]
+        )
+        kinds = {
+            "confidence": share,
+            "lines": pa.list_(line),
+            "digits": pa.list_(digit),
+            "threshold": share,
+            "max_pixels": pa.int64(),
+        }
+        own = [(name, kinds.get(name, text)) for name in (*KEYS, *SETTINGS)]
+        others = [(own, self._others.field(name).type) for name, own in self._names.items()]
+        return pa.schema(own + others)
+
+
+BY_SUFFIX: Mapping[str, type[Form]] = {".parquet": Parquet, ".jsonl": JsonLines, ".csv": Csv}
+"""By how an output's name ends."""
+
+
+def _utf8(text: str) -> str:
+    r"""Return a text that is UTF-8; a byte that is none becomes ``\udc80``, as JSON has it."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,141 @@
+"""Parts, read by actors of Ray Data, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+from mnist_classifier.errors import OutputError, SettingsError
+from mnist_classifier.read.many import read_many
+from mnist_classifier.scale import fetching
+from mnist_classifier.scale.job import Done, Job
+from mnist_classifier.scale.listing import Listing
+
+_WAITING = 2  # parts that an actor has: one that it reads, and the next
+_ANSWERS_IN = 10  # seconds
+
+
+def read_on_ray(
+    job: Job, missing: Sequence[int], address: str, actors: int | None
+) -> Generator[Done, None, None]:
+    """Read parts; yield those that are written, as they come.
+
+    Pictures do not pass through Ray: an actor is told a part's number, fetches the part's pictures
+    one after the other, writes its rows, and answers with a few numbers. What Ray starts again,
+    since a worker or a node was lost, writes the same file again.
+
+    Args:
+        job: What an actor does.
+        missing: The parts' numbers.
+        address: ``"local"`` for a Ray of our own on this machine, ``"auto"`` for the cluster that
+            this machine belongs to or ``RAY_ADDRESS`` names, or a cluster's address.
+        actors: At most so many; as many as the cluster has processors, and gets, when left out.
+
+    Raises:
+        OutputError: A part cannot be written.
+        SettingsError: There is no cluster at the address.
+    """
+    with _session(address):
+        import ray
+
+        parts = ray.data.from_items(
+            [{"part": number} for number in missing], override_num_blocks=len(missing)
+        )
+        done = parts.map_batches(
+            _Reads,
+            fn_constructor_args=(job,),
+            batch_size=1,
+            num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, max_size=actors, max_tasks_in_flight_per_actor=_WAITING
+            ),
+        )
+        for row in done.iter_rows():
+            if row["stopped"]:
+                raise OutputError(row["stopped"])
+            yield Done(row["part"], row["pictures"], row["errors"])
+
+
+class _Reads:
+    """An actor: a reader that keeps its networks, part after part."""
+
+    def __init__(self, job: Job) -> None:
+        import cv2
+        import ray
+
+        cv2.setNumThreads(1)
+        job.enter_folder()
+        self._job = job
+        self._listing = Listing(job.parts.listing)
+        self._reader = job.make_reader()
+        # The picture that ended it before would end it again: now it reads in another process.
+        self._isolated = ray.get_runtime_context().was_current_actor_reconstructed
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Read a part."""
+        number = int(batch["part"][0])
+        items = self._listing.part(number)
+        pictures = fetching.pictures(items, self._job.column)
+        outcomes = read_many(
+            self._reader, pictures, self._job.pattern, jobs=1, isolated=self._isolated
+        )
+        stopped, done = "", Done(number, 0, 0)
+        with contextlib.closing(outcomes):
+            try:
+                done = self._job.write(number, items, outcomes)
+            except OutputError as error:
+                stopped = str(error)
+        return {
+            "part": [number],
+            "pictures": [done.pictures],
+            "errors": [done.errors],
+            "stopped": [stopped],
+        }
+
+
+def _check_answers(address: str) -> None:
+    """Raise an OSError where nobody is at an address: Ray itself would wait for minutes."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_ANSWERS_IN).close()
+
+
+@contextlib.contextmanager
+def _session(address: str) -> Iterator[None]:
+    """Join a cluster, or start Ray here, until the context ends; one that is joined stays so.
+
+    Raises:
+        SettingsError: There is no cluster at the address.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's own reports to its makers
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    if ray.is_initialized():
+        yield
+        return
+    own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
+    try:
+        _check_answers(address)
+        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SettingsError(
+            f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}; expected one, "
+            "and its token where it asks for one: start it with  ray start --head  or give "
+            "--ray local"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,65 @@
+"""What is left beside rows: a summary of them, and the contact sheet of the least sure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_classifier.native_output import native_lines_dropped
+from mnist_classifier.read.pattern import Pattern
+from mnist_classifier.read.picture import Picture
+from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.read.rows import settings_of
+from mnist_classifier.scale import storage
+from mnist_classifier.scale.forms import BY_SUFFIX
+from mnist_classifier.scale.kinds import suffix_of
+from mnist_classifier.scale.review import contact_sheet
+from mnist_classifier.scale.summary import Summary
+
+
+def beside(output: str, ending: str) -> str:
+    """Return the name of a file beside rows: of ``rows.csv`` and ``.a``, ``rows.a``."""
+    return output[: -len(suffix_of(output))] + ending
+
+
+def write_report(
+    output: str,
+    begun: Mapping[str, Any],
+    summary: Summary,
+    least_sure: Iterable[tuple[str, Picture]],
+    reader: DigitReader,
+    pattern: Pattern | None,
+) -> None:
+    """Write ``….summary.json`` and ``….review.html`` beside rows.
+
+    Args:
+        output: The rows' name.
+        begun: How they were read.
+        summary: What they come to.
+        least_sure: The pictures of the contact sheet, each with its name.
+        reader: Read them.
+        pattern: What each line was known to look like.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    title = f"{output.rpartition('/')[2]}: least sure"
+    with native_lines_dropped():
+        sheet = contact_sheet(title, least_sure, reader, pattern)
+    storage.write_file(beside(output, ".review.html"), sheet.encode())
+    told = {**summary.to_dict(), "begun": begun}
+    content = json.dumps(told, indent=2, ensure_ascii=True) + "\n"
+    storage.write_file(beside(output, ".summary.json"), content.encode())
+
+
+def report_on(path: Path, reader: DigitReader, pattern: Pattern | None) -> Summary:
+    """Sum up a file of rows that a `RowFile` wrote, and write the report on it."""
+    summary = Summary()
+    with path.open("rb") as file:
+        for row in BY_SUFFIX[path.suffix.lower()].facts(file):
+            summary.add(row)
+    pictures = [(name, name) for _, name in summary.least_sure]
+    write_report(str(path), settings_of(reader, pattern), summary, pictures, reader, pattern)
+    return summary
