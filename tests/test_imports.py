@@ -21,6 +21,7 @@ GROUND = {
     "headers",
     "onnx_runtime",
     "native_output",
+    "ray_runtime",
 }
 BELOW = {
     "errors": set(),
@@ -32,6 +33,7 @@ BELOW = {
     "onnx_runtime": set(),
     "native_output": set(),
     "idx": {"errors", "npz"},
+    "ray_runtime": {"errors"},
     "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version"},
     "web": GROUND | {"read"},
     "learn.arrays": set(),
@@ -49,6 +51,7 @@ BELOW["learn.export"] = BELOW["learn.screen"] | {"learn.evaluation"}
 BELOW["learn.tasks"] = BELOW["learn.export"]
 BELOW["learn.evaluate"] = BELOW["learn.tasks"] | {"learn.screen", "learn.tasks"}
 BELOW["learn.steps"] = BELOW["learn.evaluate"] | {"learn.evaluate"}
+BELOW["learn.scale"] = BELOW["learn.steps"]
 BELOW["learn"] = {"learn.estimator"}  # the package's public name
 BELOW["cli"] = set(BELOW) | {""}
 BELOW[""] = {"read", "version", "normalisation"}  # the package's public names

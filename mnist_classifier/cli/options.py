@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
@@ -57,7 +58,59 @@ threshold = click.option(
     help="Marks that score below are refused as no digit; 0 refuses none.",
     show_default="the model's own",
 )
+ray = click.option(
+    "--ray",
+    metavar="WHERE",
+    help="Train on Ray: local for this machine, auto for the cluster that it is in, or an address.",
+)
+cpus = click.option(
+    "--cpus",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --ray: processors, and threads, of each training.",
+    show_default="all of this machine's",
+)
+gpus = click.option(
+    "--gpus",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="With --ray: graphics processors of each training; 0.5 is half of one.",
+    show_default="0",
+)
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print only the result.")
+
+
+@dataclass(frozen=True)
+class AskedOfRay:
+    """What is asked of Ray.
+
+    Attributes:
+        where: The cluster, as ``--ray`` names it.
+        cpus: Processors of each training; ``None``: as many as fit.
+        gpus: Graphics processors of each training.
+    """
+
+    where: str
+    cpus: int | None
+    gpus: float
+
+
+def asked_of_ray(where: str | None, cpus: int | None, gpus: float | None) -> AskedOfRay | None:
+    """Return what is asked of Ray; None where nothing is.
+
+    Raises:
+        SettingsError: Processors are asked for, but not Ray.
+        MissingExtraError: Ray is not installed.
+    """
+    if where is None:
+        if cpus is not None or gpus is not None:
+            raise SettingsError(
+                "got --cpus or --gpus without --ray; expected it, since Ray gives them out: "
+                "add --ray local, or leave them out"
+            )
+        return None
+    require("scale", "ray")
+    return AskedOfRay(where, cpus, gpus or 0.0)
 
 
 def import_learning(quiet: bool) -> None:
