@@ -1,20 +1,15 @@
-"""What came of a sweep: a row for each trial, as a table, a figure and a recipe file."""
+"""What came of a sweep: a row for each trial, as a table and a recipe file."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
-from matplotlib.figure import Figure
-
-from mnist_classifier.learn.scale.space import Space
 from mnist_classifier.learn.scale.trial import DIVERGED
 
 FINISHED, STOPPED, FAILED = "finished", "stopped early", "failed"
@@ -89,23 +84,3 @@ def write_best(path: Path, recipe: str, best: Row) -> None:
         "validation": {"loss": best.loss, "accuracy": best.accuracy},
     }
     path.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
-
-
-def figure(rows: Sequence[Row], space: Space, recipe: str) -> Figure:
-    """Draw what was tried against the loss that came of it: a line a trial that came to its end."""
-    study = optuna.create_study(direction="minimize")
-    for row in rows:
-        if row.is_finished and math.isfinite(row.loss):
-            study.add_trial(
-                optuna.create_trial(
-                    params=dict(row.changes), distributions=dict(space), value=row.loss
-                )
-            )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        axes = optuna.visualization.matplotlib.plot_parallel_coordinate(
-            study, target_name="validation loss"
-        )
-    axes.set_title(f"{recipe}: {len(study.trials)} finished trials")
-    drawn: Figure = axes.figure
-    return drawn

@@ -105,7 +105,7 @@ def _wrong(name: str, what: str, expected: str) -> SettingsError:
 
 def _flat(tables: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Return the innermost tables, by names with dots."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, table in tables.items():
         inner = isinstance(table, Mapping) and any(isinstance(t, Mapping) for t in table.values())
         found |= _flat(table, f"{before}{name}.") if inner else {f"{before}{name}": table}

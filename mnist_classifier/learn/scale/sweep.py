@@ -119,6 +119,7 @@ def run(
     trials = Trials(sweep.settings, path / _TRIALS, sweep.splits)
     # Tune writes files of its own for each trial, unless it is told not to.
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the other one can be silent
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with joined(where, share), _stopping() as stopped, _watched(watch):
