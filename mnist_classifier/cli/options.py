@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import click
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LearnDigits: TypeAlias = "Callable[[Settings, Screen, bool], bool]"
 """Learns digits as the settings say; returns whether Ctrl-C cut the training short."""
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 BACKENDS = ("tensorflow", "jax", "torch")
 
 FILE = click.Path(path_type=Path)
@@ -63,21 +64,25 @@ ray = click.option(
     metavar="WHERE",
     help="Train on Ray: local for this machine, auto for the cluster that it is in, or an address.",
 )
-cpus = click.option(
-    "--cpus",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="With --ray: processors, and threads, of each training.",
-    show_default="all of this machine's",
-)
 gpus = click.option(
     "--gpus",
     type=click.FloatRange(min=0),
     metavar="N",
-    help="With --ray: graphics processors of each training; 0.5 is half of one.",
+    help="On Ray: graphics processors of each training; 0.5 is half of one.",
     show_default="0",
 )
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print only the result.")
+
+
+def cpus(default: str) -> Callable[[_Function], _Function]:
+    """Return the option for processors; the verb decides what happens without it."""
+    return click.option(
+        "--cpus",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="On Ray: processors, and threads, of each training.",
+        show_default=default,
+    )
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ _SHOWN = 10  # trials
     "--resume", type=options.FILE, metavar="SWEEP", help="Go on with this interrupted sweep."
 )
 @options.ray
-@options.cpus
+@options.cpus("1")
 @options.gpus
 @options.quiet
 def sweep(
