@@ -21,12 +21,13 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from mnist_classifier.errors import ClusterError, RunError
+from mnist_classifier.errors import ClusterError, RunError, SettingsError
 from mnist_classifier.learn.data.sources import load_dataset
 from mnist_classifier.learn.recipes import registry
+from mnist_classifier.learn.runs.files import LARGEST_SEED
 from mnist_classifier.learn.runs.run import Run, make_folder
 from mnist_classifier.learn.runs.settings import Settings, configuration, differences
-from mnist_classifier.learn.scale.cluster import RETRIES, Share, joined, raise_in_a_line
+from mnist_classifier.learn.scale.cluster import Share, joined, raise_in_a_line
 from mnist_classifier.learn.scale.results import Row, row_of
 from mnist_classifier.learn.scale.space import space_of
 from mnist_classifier.learn.scale.trial import Trials, run_trial
@@ -36,6 +37,7 @@ SWEEP_FILE = "sweep.json"
 
 _FIRST_RUNG = 4  # percent of a trial, after which ASHA first stops some
 _KEPT = 3  # of so many trials, one goes on at each rung
+_RETRIES = 5  # of a trial, also where a mistake of ours ended it
 _STATE = "tune"  # Ray's own folder in a sweep's
 _TRIALS = "trials"
 
@@ -63,10 +65,15 @@ def begun(settings: Settings, tables: Mapping[str, Any], trials: int, splits: in
     """Make a sweep's folder.
 
     Raises:
-        SettingsError: The space makes no sense.
+        SettingsError: The space makes no sense, or there are no such seeds.
         DataError: The images cannot be had.
         OutputError: The folder exists, or cannot be made.
     """
+    if settings.seed + splits - 1 > LARGEST_SEED:
+        raise SettingsError(
+            f"{splits:,} splits from seed {settings.seed:,} make no sense; expected none above "
+            f"{LARGEST_SEED:,}: give another --seed"
+        )
     recipe = registry.load(settings.recipe)
     space_of(tables, recipe)
     dataset = load_dataset(settings.dataset, settings.data_dir)
@@ -167,7 +174,7 @@ def _tuner(sweep: Sweep, path: Path, trial: Any) -> tune.Tuner:
         run_config=tune.RunConfig(
             name=_STATE,
             storage_path=str(path),
-            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            failure_config=tune.FailureConfig(max_failures=_RETRIES),
             callbacks=[_Watch()],
             verbose=0,
         ),
