@@ -161,6 +161,7 @@ def _tuner(sweep: Sweep, path: Path, trial: Any) -> tune.Tuner:
         trial,
         tune_config=tune.TuneConfig(
             num_samples=sweep.trials,
+            reuse_actors=True,  # importing Keras takes longer than many a trial
             search_alg=OptunaSearch(space, metric="loss", mode="min", sampler=sampler),
             scheduler=ASHAScheduler(
                 time_attr="percent",
