@@ -57,6 +57,10 @@ class ModelError(MnistError):
     """A model file is damaged, or is not one that reads digits."""
 
 
+class ClusterError(MnistError):
+    """A cluster of machines does not do what it is asked."""
+
+
 class MissingExtraError(MnistError):
     """A library that comes with an optional extra is not installed."""
 

@@ -22,6 +22,7 @@ GROUND = {
     "onnx_runtime",
     "native_output",
     "outputs",
+    "ray_runtime",
 }
 BELOW = {
     "errors": set(),
@@ -34,6 +35,7 @@ BELOW = {
     "native_output": set(),
     "outputs": {"errors"},
     "idx": {"errors", "npz"},
+    "ray_runtime": {"errors"},
     "read": {"errors", "headers", "onnx_runtime", "normalisation", "ctc", "version", "outputs"},
     "web": GROUND | {"read"},
     "scale": GROUND | {"read"},
@@ -52,6 +54,7 @@ BELOW["learn.export"] = BELOW["learn.screen"] | {"learn.evaluation"}
 BELOW["learn.tasks"] = BELOW["learn.export"]
 BELOW["learn.evaluate"] = BELOW["learn.tasks"] | {"learn.screen", "learn.tasks"}
 BELOW["learn.steps"] = BELOW["learn.evaluate"] | {"learn.evaluate"}
+BELOW["learn.scale"] = BELOW["learn.steps"]
 BELOW["learn"] = {"learn.estimator"}  # the package's public name
 BELOW["cli"] = set(BELOW) | {""}
 BELOW[""] = {"read", "version", "normalisation"}  # the package's public names

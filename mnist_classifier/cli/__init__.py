@@ -17,6 +17,7 @@ from mnist_classifier.cli.export import export
 from mnist_classifier.cli.read import read
 from mnist_classifier.cli.recipes import recipes
 from mnist_classifier.cli.serve import serve
+from mnist_classifier.cli.sweep import sweep
 from mnist_classifier.cli.train import train
 from mnist_classifier.errors import MnistError, printable
 from mnist_classifier.version import __version__
@@ -49,7 +50,7 @@ def mnist(context: click.Context) -> None:
         context.exit(2)
 
 
-for verb in (train, recipes, evaluate, compare, export, read, corrections, serve):
+for verb in (train, sweep, recipes, evaluate, compare, export, read, corrections, serve):
     mnist.add_command(verb)
 
 

@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import click
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LearnDigits: TypeAlias = "Callable[[Settings, Screen, bool], bool]"
 """Learns digits as the settings say; returns whether Ctrl-C cut the training short."""
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 BACKENDS = ("tensorflow", "jax", "torch")
 
 FILE = click.Path(path_type=Path)
@@ -57,7 +59,63 @@ threshold = click.option(
     help="Marks that score below are refused as no digit; 0 refuses none.",
     show_default="the model's own",
 )
+ray = click.option(
+    "--ray",
+    metavar="WHERE",
+    help="Train on Ray: local for this machine, auto for the cluster that it is in, or an address.",
+)
+gpus = click.option(
+    "--gpus",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="On Ray: graphics processors of each training; 0.5 is half of one.",
+    show_default="0",
+)
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print only the result.")
+
+
+def cpus(default: str) -> Callable[[_Function], _Function]:
+    """Return the option for processors; the verb decides what happens without it."""
+    return click.option(
+        "--cpus",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="On Ray: processors, and threads, of each training.",
+        show_default=default,
+    )
+
+
+@dataclass(frozen=True)
+class AskedOfRay:
+    """What is asked of Ray.
+
+    Attributes:
+        where: The cluster, as ``--ray`` names it.
+        cpus: Processors of each training; ``None``: as many as fit.
+        gpus: Graphics processors of each training.
+    """
+
+    where: str
+    cpus: int | None
+    gpus: float
+
+
+def asked_of_ray(where: str | None, cpus: int | None, gpus: float | None) -> AskedOfRay | None:
+    """Return what is asked of Ray; None where nothing is.
+
+    Raises:
+        SettingsError: Processors are asked for, but not Ray.
+        MissingExtraError: Ray is not installed.
+    """
+    if where is None:
+        if cpus is not None or gpus is not None:
+            raise SettingsError(
+                "got --cpus or --gpus without --ray; expected it, since Ray gives them out: "
+                "add --ray local, or leave them out"
+            )
+        return None
+    require("scale", "ray")
+    return AskedOfRay(where, cpus, gpus or 0.0)
 
 
 def import_learning(quiet: bool) -> None:

@@ -56,10 +56,19 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=int, metavar="N", help="Train a series of N seeds, from --seed on.")
 @click.option(
     "--recipe",
-    default="dnn",
     metavar="NAME",
     help="Network and training, see: mnist recipes.",
+    show_default="dnn",
 )
+@click.option(
+    "--recipe-file",
+    type=options.FILE,
+    metavar="FILE",
+    help="Recipe with settings of its own: what mnist sweep wrote, or a run's config.json.",
+)
+@options.ray
+@options.cpus("all of this machine's")
+@options.gpus
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs to the run folder.")
 @click.option(
     "--mlflow",
@@ -84,7 +93,12 @@ def train(
     learn_digits: options.LearnDigits,
     /,
     seeds: int | None,
+    recipe: str | None,
+    recipe_file: Path | None,
     resume: Path | None,
+    ray: str | None,
+    cpus: int | None,
+    gpus: float | None,
     show: bool,
     quiet: bool,
     **given: Any,
@@ -93,10 +107,34 @@ def train(
     from mnist_classifier.learn.runs.settings import Settings
 
     outlast()
-    settings = Settings(**given)
+    settings = Settings(**_recipe(recipe, recipe_file), **given)
     if resume is not None:
         settings, seeds = _settings_of(resume, settings, seeds)
-    return _learn(learn_digits, settings, seeds, show, quiet)
+    asked = options.asked_of_ray(ray, cpus, gpus)
+    if asked and seeds is None:
+        raise SettingsError(
+            "got --ray for a single run; expected a series, whose seeds are Ray's tasks: "
+            "add --seeds N"
+        )
+    return _learn(learn_digits, settings, seeds, show, quiet, asked)
+
+
+def _recipe(name: str | None, file: Path | None) -> dict[str, Any]:
+    """Return what is asked of a recipe, as settings.
+
+    Raises:
+        SettingsError: It is asked twice, or the file holds no recipe.
+    """
+    if file is None:
+        return {"recipe": name} if name is not None else {}
+    if name is not None:
+        raise SettingsError(
+            "got both --recipe and --recipe-file; expected one of them: leave one out"
+        )
+    from mnist_classifier.learn.recipes.recipe_file import read
+
+    name, changes = read(file)
+    return {"recipe": name, "changes": changes}
 
 
 def _learn(
@@ -105,6 +143,7 @@ def _learn(
     seeds: int | None,
     show: bool,
     quiet: bool,
+    asked: options.AskedOfRay | None,
 ) -> int:
     """Train a run, or a series where there are seeds; return the exit code."""
     from rich.console import Console
@@ -114,7 +153,7 @@ def _learn(
     for extra in [name for name in ("tensorboard", "mlflow") if getattr(settings, name)]:
         require(extra, extra)
     options.import_learning(quiet)
-    from mnist_classifier.cli.series import train_series
+    from mnist_classifier.cli.series import Elsewhere, train_series
     from mnist_classifier.learn.screen import Screen
 
     for name in ("SIGTERM", "SIGHUP"):  # Windows lacks the one of a terminal that was closed
@@ -122,7 +161,12 @@ def _learn(
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
             signal.signal(number, _interrupt)
     if seeds is not None:
-        interrupted = train_series(learn_digits, settings, seeds, Console(), quiet)
+        elsewhere = None
+        if asked:
+            from mnist_classifier.learn.scale.cluster import Share, threads_here
+
+            elsewhere = Elsewhere(asked.where, Share(asked.cpus or threads_here(), asked.gpus))
+        interrupted = train_series(learn_digits, settings, seeds, Console(), quiet, elsewhere)
     else:
         screen = Screen(Console(), steps=not quiet, waiting=not quiet)
         interrupted = learn_digits(settings, screen, show)

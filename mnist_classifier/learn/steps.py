@@ -100,8 +100,9 @@ def show_example(session: Session, dataset: Dataset) -> None:
 
 def prepare(session: Session, dataset: Dataset) -> Splits:
     """Split off validation images; scale all images to [0, 1] and flatten them to 784."""
-    share = registry.load(session.settings.recipe).validation_share
-    splits = data.prepare(dataset, session.settings.seed, share)
+    settings = session.settings
+    share = registry.load(settings.recipe, settings.changes).validation_share
+    splits = data.prepare(dataset, settings.seed, share)
     session.screen.step(
         "Splits",
         f"{len(splits.train):,} to train, {len(splits.validation):,} to validate, "
@@ -121,7 +122,7 @@ def choose_recipe(session: Session, dataset: Dataset, splits: Splits) -> Recipe:
     Where it changes images, a figure shows some of what the network learns from.
     """
     settings = session.settings
-    recipe = registry.load(settings.recipe)
+    recipe = registry.load(settings.recipe, settings.changes)
     recipe = recipe.scaled(len(splits.train), settings.epochs, settings.batch_size)
     if figure := task_of(recipe.name).examples(recipe, dataset, settings.seed):
         session.save_figure("augmentation.png", figure)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from mnist_classifier.learn.training.checkpoints import Checkpoints
 from mnist_classifier.learn.training.stages import QUANTITIES, History, Stage, Training
 
 R = TypeVar("R", bound="Recipe")
+_Dataclass = TypeVar("_Dataclass")
 
 
 class Recipe(ABC):
@@ -45,6 +48,20 @@ class Recipe(ABC):
     def deforms(self) -> bool:
         """Whether images are deformed anew while a network learns from them."""
         return True
+
+    @property
+    def independent_stages(self) -> int:
+        """How many stages there are, where none needs what another learned; else 0."""
+        return 0
+
+    def with_setting(self: R, name: str, value: Any) -> R:
+        """Return the recipe with another value of a setting, see `changes.changed`.
+
+        Args:
+            name: As in `to_dict`; a dot leads into an object.
+            value: The setting's new value.
+        """
+        return _with_field(self, name, value)
 
     @abstractmethod
     def scaled(
@@ -139,15 +156,14 @@ class Recipe(ABC):
             OutputError: A checkpoint cannot be written.
             RunError: A checkpoint is another network's.
         """
-        seeds = np.random.RandomState(seed)
+        seeds = _seeds(seed)
         told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=self.total_epochs)
         told.on_train_begin()
         history: History = {name: [] for name in QUANTITIES}
         epochs, learned, seconds, best, interrupted = 0, 0, 0.0, None, False
-        for stage in self.stages(model, splits):
+        for stage, stage_seed in zip(self.stages(model, splits), seeds, strict=False):
             told.set_params({"epochs": self.total_epochs, "steps": stage.plan.steps})
             own = checkpoints.of_stage(stage.name) if checkpoints else None
-            stage_seed = int(seeds.randint(2**31))
             training = loop.fit(stage.model, stage.plan, stage_seed, told, own, epochs)
             if stage.kept and training.best_epoch:
                 best = epochs + training.best_epoch
@@ -161,3 +177,39 @@ class Recipe(ABC):
         if best is None:
             history = {name: [] for name in QUANTITIES}
         return Training(history, best, interrupted, seconds)
+
+    def fit_stage(
+        self, number: int, model: keras.Model, splits: Splits, seed: int, checkpoints: Checkpoints
+    ) -> None:
+        """Run one of `independent_stages` alone; `fit` then takes what it learned as it is.
+
+        Args:
+            number: Which, counted from 0.
+            model: From `build`, compiled.
+            splits: The images, one-hot encoded.
+            seed: As of `fit`.
+            checkpoints: As of `fit`: where each finished epoch is saved, and the last one stays.
+
+        Raises:
+            OutputError: A checkpoint cannot be written.
+            RunError: A checkpoint is another network's.
+        """
+        pairs = zip(self.stages(model, splits), _seeds(seed), strict=False)
+        stage, stage_seed = next(itertools.islice(pairs, number, None))
+        nobody = keras.callbacks.CallbackList([], model=model)
+        loop.fit(stage.model, stage.plan, stage_seed, nobody, checkpoints.of_stage(stage.name))
+
+
+def _seeds(seed: int) -> Iterator[int]:
+    """Yield the seed of each stage."""
+    drawn = np.random.RandomState(seed)
+    while True:
+        yield int(drawn.randint(2**31))
+
+
+def _with_field(instance: _Dataclass, name: str, value: Any) -> _Dataclass:
+    """Return a dataclass with another value of a field; a dot leads into a field's fields."""
+    field, _, rest = name.partition(".")
+    if rest:
+        value = _with_field(getattr(instance, field), rest, value)
+    return dataclasses.replace(instance, **{field: value})  # type: ignore[type-var]

@@ -61,6 +61,12 @@ class DistilledRecipe(Recipe):
         """Whether the student learns from deformed images."""
         return self.student.deforms
 
+    def with_setting(self, name: str, value: Any) -> DistilledRecipe:
+        """Return the recipe with another value of a setting: its own, or else the student's."""
+        if hasattr(self.student, name.partition(".")[0]):
+            return replace(self, student=self.student.with_setting(name, value))
+        return super().with_setting(name, value)
+
     def scaled(
         self, train_size: int, epochs: int | None = None, batch_size: int | None = None
     ) -> DistilledRecipe:

@@ -51,6 +51,15 @@ class EnsembleRecipe(Recipe):
         """Whether the members learn from deformed images."""
         return self.member.deforms
 
+    @property
+    def independent_stages(self) -> int:
+        """How many members there are: each learns by itself."""
+        return len(self.members)
+
+    def with_setting(self, name: str, value: Any) -> EnsembleRecipe:
+        """Return the recipe with another value of a setting of all members."""
+        return replace(self, member=self.member.with_setting(name, value))
+
     def scaled(
         self, train_size: int, epochs: int | None = None, batch_size: int | None = None
     ) -> EnsembleRecipe:

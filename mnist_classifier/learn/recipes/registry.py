@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mnist_classifier.learn.recipes.changes import changed
 
 if TYPE_CHECKING:
     from mnist_classifier.learn.recipes.base import Recipe
@@ -51,12 +54,20 @@ RECIPES = {
 }
 
 
-def load(name: str) -> Recipe:
-    """Import and return the recipe of a name in ``RECIPES``."""
+def load(name: str, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Import and return the recipe of a name in ``RECIPES``.
+
+    Args:
+        name: The name.
+        changes: Settings that are to have other values, see `changes.changed`.
+
+    Raises:
+        SettingsError: A change makes no sense.
+    """
     entry = RECIPES[name]
     module = importlib.import_module(f"{__package__}.{entry.module}")
     recipe: Recipe = getattr(module, entry.constant)
-    return recipe
+    return changed(recipe, changes or {})
 
 
 def recorded() -> dict[str, dict[str, Any]]:

@@ -75,6 +75,7 @@ _CONFIG = {
     "deterministic": _FLAG,
     "versions": Kind("an object of texts", _are_texts),
     "recipe": _OBJECT,
+    "changes": _or_null(_OBJECT),
     "recipe.name": _TEXT,
     "recipe.validation_share": _number(1e-6, 0.5),
     "recipe.label_smoothing": _or_null(_number(0, 1)),
@@ -95,11 +96,17 @@ _METRICS = {
     "calibration": _OBJECT,
     "calibration.temperature": _number(0.01, 100),
 }
-_FILES = {"config.json": _CONFIG, "series.json": _CONFIG, "metrics.json": _METRICS}
+_SWEEP = {**_CONFIG, "space": _OBJECT, "trials": _whole(1), "splits": _whole(1)}
+_FILES = {
+    "config.json": _CONFIG,
+    "series.json": _CONFIG,
+    "sweep.json": _SWEEP,
+    "metrics.json": _METRICS,
+}
 
 
 def read_json(path: Path, *needed: str) -> dict[str, Any]:
-    """Read ``config.json``, ``series.json`` or ``metrics.json``.
+    """Read ``config.json``, ``series.json``, ``sweep.json`` or ``metrics.json``.
 
     Args:
         path: The file.

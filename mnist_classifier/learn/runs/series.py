@@ -116,7 +116,7 @@ def opened(settings: Settings, seeds: int, dataset: Dataset) -> Iterator[Series]
             f"{seeds:,} seeds from {settings.seed:,} make no sense; expected at least 1, "
             f"and none above {LARGEST_SEED:,}: give another --seeds"
         )
-    config = configuration(settings, registry.load(settings.recipe), dataset)
+    config = configuration(settings, registry.load(settings.recipe, settings.changes), dataset)
     config = json.loads(json.dumps(config))  # as it is when it is read again
     path = folder_of(settings)
     if path:

@@ -41,6 +41,7 @@ class Settings:
         epochs: The most epochs to train, 1 to 10,000; ``None`` leaves it to the recipe.
         batch_size: Images a training step, 1 to 100,000; ``None`` leaves it to the recipe.
         recipe: One of ``RECIPES``.
+        changes: Settings of the recipe that have other values, by name, or ``None``.
         seed: Decides split, first weights, shuffling and random assignment; 0 to 2³² − 1.
         tensorboard: Whether logs for TensorBoard are written in the run folder.
         mlflow: Whether the run is also kept in MLflow's store.
@@ -58,6 +59,7 @@ class Settings:
     batch_size: int | None = None
     seed: int = 0
     recipe: str = "dnn"
+    changes: Mapping[str, Any] | None = None
     tensorboard: bool = False
     mlflow: bool = False
     deterministic: bool = False
@@ -105,6 +107,7 @@ class Settings:
                 batch_size=config["batch_size"],
                 seed=config["seed"],
                 recipe=config["recipe"]["name"],
+                changes=config.get("changes"),
                 tensorboard=config["tensorboard"],
                 mlflow=config["mlflow"],
                 deterministic=config["deterministic"],
@@ -116,12 +119,12 @@ class Settings:
                 "wrote: train anew"
             ) from error
 
-    def to_dict(self) -> dict[str, str | int | None]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them; folders from the root."""
         return {
             name: str(value.absolute()) if isinstance(value, Path) else value
             for name, value in asdict(self).items()
-            if name != "resume"
+            if name != "resume" and (name, value) != ("changes", None)
         }
 
 
@@ -178,6 +181,9 @@ def training_command(config: Mapping[str, Any]) -> str:
     words = [f"KERAS_BACKEND={backend}"] if backend != "tensorflow" else []
     words += ["mnist", "train"]
     asked = {**config, "recipe": config["recipe"]["name"]}
+    if asked.pop("changes", None):
+        asked["recipe"] = None
+        words += ["--recipe-file", "config.json"]
     if asked["dataset"] == "custom":
         asked["dataset"] = None  # what its folder holds
     for field in fields(Settings):

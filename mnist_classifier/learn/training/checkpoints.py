@@ -123,6 +123,13 @@ class Checkpoints:
             )
         return None
 
+    def epochs(self) -> int:
+        """Return how many epochs are saved, of all stages together."""
+        newest: dict[Path, int] = {}
+        for path in self._folder.rglob("epoch-" + 5 * "[0-9]"):
+            newest[path.parent] = max(newest.get(path.parent, 0), int(path.name[6:]))
+        return sum(newest.values())
+
     def clear(self) -> None:
         """Remove all checkpoints, when training is done and all is saved."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from mnist_classifier.learn.networks.inspection import predict, shape
 from mnist_classifier.learn.networks.layers import MomentNormalization
 from mnist_classifier.learn.recipes.ensemble import EnsembleRecipe
 from mnist_classifier.learn.recipes.standard import DNN
+from mnist_classifier.learn.training.checkpoints import Checkpoints
 from tests.learn.conftest import Told, same_weights
 
 
@@ -50,6 +51,18 @@ def test_a_training_cut_short_goes_on_to_the_same_weights(tmp_path, trained):
     assert training.epochs == 6
     assert told.epochs == list(range(6))
     assert same_weights(whole, resumed)
+
+
+def test_members_can_learn_apart_from_each_other(tmp_path, compiled, splits, trained):
+    whole, one_by_one = trained(RECIPE)
+    for number in reversed(range(RECIPE.independent_stages)):
+        RECIPE.fit_stage(number, compiled(RECIPE), splits, 0, Checkpoints(tmp_path))
+    assert Checkpoints(tmp_path).epochs() == RECIPE.total_epochs
+    told = Told()
+    joined, training = trained(RECIPE, callbacks=[told], folder=tmp_path)
+    assert training.history == one_by_one.history
+    assert told.epochs == list(range(6))
+    assert same_weights(whole, joined)
 
 
 def test_members_that_learned_nothing_change_no_answer(splits, trained):

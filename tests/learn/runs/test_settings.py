@@ -68,6 +68,16 @@ def test_the_command_repeats_the_run():
     )
 
 
+def test_changes_of_the_recipe_are_kept_and_repeated():
+    settings = Settings(recipe="cnn-fast", changes={"epochs": 2})
+    config = {**CONFIG, **settings.to_dict(), "recipe": {"name": "cnn-fast", "epochs": 2}}
+    config["dataset"] = "sample"
+    assert Settings.from_run(Path("run"), config).changes == {"epochs": 2}
+    assert training_command(config) == (
+        "mnist train --recipe-file config.json --dataset sample --seed 0"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -1,0 +1,80 @@
+"""`mnist train --seeds --ray`: workers and the command are killed; the end is as without Ray."""
+
+import signal
+import sys
+
+import pytest
+
+from tests.cli.test_resume import results, start
+from tests.cli.test_train import train
+from tests.scale_training.conftest import kill_a_worker, until
+
+pytest.importorskip("ray", reason="Ray is not installed")
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="sends signals"),
+]
+EPOCHS = 60
+
+
+def newest(series):
+    """Return the newest checkpoint of each seed."""
+    return {
+        path: max(path.glob("checkpoints/epoch-?????"), default=None)
+        for path in series.glob("seed-?")
+    }
+
+
+def have_begun(series):
+    saved = newest(series)
+    return saved if len(saved) == 2 and all(saved.values()) else False
+
+
+def test_killed_workers_and_ctrl_c_change_no_bit(cluster, small_dir, tmp_path):
+    asked = ("--data-dir", small_dir, "--epochs", EPOCHS, "--seeds", 2)
+    alone, cut = tmp_path / "alone", tmp_path / "cut"
+    process = start(*asked, "--output", cut, "--ray", cluster)
+    before = until(lambda: have_begun(cut), process)
+    kill_a_worker("_finish")
+    configs = {path: (path / "config.json").stat().st_mtime_ns for path in before}
+
+    def all_went_on():
+        now = newest(cut)
+        return all(now[path] and now[path] > saved for path, saved in before.items())
+
+    assert until(all_went_on, process), process.communicate()
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate()
+    assert process.returncode == 130, told
+    assert "to go on:  mnist train --resume" in told
+    assert "Traceback" not in told
+    assert not list(cut.glob("*/metrics.json"))
+    assert train("--resume", cut) == 0
+    assert {path: (path / "config.json").stat().st_mtime_ns for path in configs} == configs
+    assert train(*asked, "--output", alone) == 0
+    for seed in ("seed-0", "seed-1"):
+        assert results(cut / seed) == results(alone / seed)
+
+
+def test_a_mistake_there_is_a_line_here(cluster, small_dir, tmp_path):
+    folder = tmp_path / "series"
+    process = start(
+        *("--data-dir", small_dir, "--epochs", EPOCHS, "--seeds", 1, "--output", folder),
+        *("--ray", cluster),
+    )
+    until(lambda: (folder / "seed-0" / "checkpoints").exists(), process)
+    # A folder stands where the run's file must go.
+    (folder / "seed-0" / "history.csv").mkdir()
+    (folder / "seed-0" / "history.csv" / "file").touch()
+    told, _ = process.communicate()
+    assert process.returncode == 2, told
+    line = told.splitlines()[-1]
+    assert line.startswith("error: seed 0: ")
+    assert "history.csv cannot be written" in line
+
+
+def test_no_cluster_and_too_little_are_a_line(small_dir, tmp_path, capsys):
+    asked = ("--data-dir", small_dir, "--seeds", 2, "--output", tmp_path / "series")
+    assert train(*asked, "--ray", "127.0.0.1:1") == 2
+    assert "no Ray cluster answers at 127.0.0.1:1" in capsys.readouterr().err
