@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import socket
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from mnist_classifier.errors import OutputError, SettingsError
+from mnist_classifier.errors import OutputError
+from mnist_classifier.ray_runtime import joined
 from mnist_classifier.read.many import read_many
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import Listing
 
 _WAITING = 2  # parts that an actor has: one that it reads, and the next
-_ANSWERS_IN = 10  # seconds
 
 
 def read_on_ray(
@@ -97,45 +95,14 @@ class _Reads:
         }
 
 
-def _check_answers(address: str) -> None:
-    """Raise an OSError where nobody is at an address: Ray itself would wait for minutes."""
-    if address == "auto":
-        address = os.environ.get("RAY_ADDRESS", address)
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=_ANSWERS_IN).close()
-
-
 @contextlib.contextmanager
 def _session(address: str) -> Iterator[None]:
-    """Join a cluster, or start Ray here, until the context ends; one that is joined stays so.
+    """Join a cluster, or start Ray here, with a Ray Data that tells nothing."""
+    with joined(address):
+        import ray.data
 
-    Raises:
-        SettingsError: There is no cluster at the address.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's own reports to its makers
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-    import ray.data
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if ray.is_initialized():
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield
-        return
-    own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
-    try:
-        _check_answers(address)
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SettingsError(
-            f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}; expected one, "
-            "and its token where it asks for one: start it with  ray start --head  or give "
-            "--ray local"
-        ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
