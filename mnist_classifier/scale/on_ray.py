@@ -9,7 +9,7 @@ import socket
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from mnist_classifier.errors import OutputError, SettingsError
+from mnist_classifier.errors import MnistError, OutputError, SettingsError
 from mnist_classifier.read.many import read_many
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
@@ -38,6 +38,8 @@ def read_on_ray(
     Raises:
         OutputError: A part cannot be written.
         SettingsError: There is no cluster at the address.
+        MnistError: Ray does not start, or cannot go on, as where an actor does not find the
+            networks' files.
     """
     with _session(address):
         import ray
@@ -54,10 +56,16 @@ def read_on_ray(
                 min_size=1, max_size=actors, max_tasks_in_flight_per_actor=_WAITING
             ),
         )
-        for row in done.iter_rows():
-            if row["stopped"]:
-                raise OutputError(row["stopped"])
-            yield Done(row["part"], row["pictures"], row["errors"])
+        try:
+            for row in done.iter_rows():
+                if row["stopped"]:
+                    raise OutputError(row["stopped"])
+                yield Done(row["part"], row["pictures"], row["errors"])
+        except ray.exceptions.RayError as error:
+            raise MnistError(
+                f"Ray stopped: {_last_line(error)}; expected it to go on: what is read stands, so "
+                "mend that, and give the same command again"
+            ) from error
 
 
 class _Reads:
@@ -97,6 +105,11 @@ class _Reads:
         }
 
 
+def _last_line(error: Exception) -> str:
+    """Return what happened; what is before it says where."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+
+
 def _check_answers(address: str) -> None:
     """Raise an OSError where nobody is at an address: Ray itself would wait for minutes."""
     if address == "auto":
@@ -112,6 +125,7 @@ def _session(address: str) -> Iterator[None]:
 
     Raises:
         SettingsError: There is no cluster at the address.
+        MnistError: Ray does not start here.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's own reports to its makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -129,7 +143,12 @@ def _session(address: str) -> Iterator[None]:
     try:
         _check_answers(address)
         ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray's own is often no more than that
+        if address == "local":
+            raise MnistError(
+                f"Ray does not start here: {_last_line(error)}; expected it to: try again when "
+                "this machine has less to do, or leave --ray out"
+            ) from error
         raise SettingsError(
             f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}; expected one, "
             "and its token where it asks for one: start it with  ray start --head  or give "
