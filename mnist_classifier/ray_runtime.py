@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mnist_classifier.errors import SettingsError
+from mnist_classifier.errors import MnistError, SettingsError
 
 _ANSWERS_IN = 10  # seconds
 
@@ -30,6 +30,7 @@ def joined(
 
     Raises:
         SettingsError: There is no cluster at the address.
+        MnistError: Ray does not start here.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's own reports to its makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -51,7 +52,12 @@ def joined(
                 runtime_env={"env_vars": dict(environment or {})},
                 **own,
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray's own is often no more than that
+        if where == "local":
+            raise MnistError(
+                f"Ray does not start here: {last_line(error)}; expected it to: try again when "
+                "this machine has less to do, or leave --ray out"
+            ) from error
         raise SettingsError(
             f"no Ray cluster answers at {where}: {str(error).splitlines()[0]}; expected one, "
             "and its token where it asks for one: start it with  ray start --head  or give "
@@ -61,6 +67,11 @@ def joined(
         yield
     finally:
         ray.shutdown()
+
+
+def last_line(error: Exception) -> str:
+    """Return what happened; what is before it in Ray's errors says where."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
 
 
 def _check_answers(where: str) -> None:

@@ -29,10 +29,12 @@ def object_storage() -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as server:
-        while server.poll() is None and not _answers(port):
-            time.sleep(0.1)
-        yield port
-        server.kill()
+        try:
+            while server.poll() is None and not _answers(port):
+                time.sleep(0.1)
+            yield port
+        finally:
+            server.kill()
 
 
 def _answers(port: int) -> bool:
@@ -64,8 +66,10 @@ def breaking_proxy(port: int, seed: int) -> Iterator[int]:
 
     with Server(("127.0.0.1", 0), Handler) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        yield proxy.server_address[1]
-        proxy.shutdown()
+        try:
+            yield proxy.server_address[1]
+        finally:
+            proxy.shutdown()
 
 
 def _copy(source: socket.socket, target: socket.socket, left: int) -> None:

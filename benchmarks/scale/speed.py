@@ -53,13 +53,14 @@ def started(command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
     """Start a command that writes rows; there are none before."""
     for rest in output.parent.glob(f"{output.stem}.*"):
         rest.unlink()
-    return subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE)
 
 
 def checked(process: subprocess.Popen[bytes], count: int, output: Path) -> None:
     """Wait for a command, and check that it did what it should."""
-    if code := process.wait():
-        raise click.ClickException(f"{process.args} ended with exit code {code}")
+    told = process.communicate()[1].decode()
+    if process.returncode:
+        raise click.ClickException(f"{process.args} ended with {process.returncode}: {told}")
     if output.exists() and (rows := output.read_bytes().count(b"\n")) != count:
         raise click.ClickException(f"{process.args} wrote {rows} rows for {count} pictures")
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from mnist_classifier.errors import OutputError
-from mnist_classifier.ray_runtime import joined
+from mnist_classifier.errors import MnistError, OutputError
+from mnist_classifier.ray_runtime import joined, last_line
 from mnist_classifier.read.many import read_many
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
@@ -36,6 +36,8 @@ def read_on_ray(
     Raises:
         OutputError: A part cannot be written.
         SettingsError: There is no cluster at the address.
+        MnistError: Ray does not start, or cannot go on, as where an actor does not find the
+            networks' files.
     """
     with _session(address):
         import ray
@@ -52,10 +54,16 @@ def read_on_ray(
                 min_size=1, max_size=actors, max_tasks_in_flight_per_actor=_WAITING
             ),
         )
-        for row in done.iter_rows():
-            if row["stopped"]:
-                raise OutputError(row["stopped"])
-            yield Done(row["part"], row["pictures"], row["errors"])
+        try:
+            for row in done.iter_rows():
+                if row["stopped"]:
+                    raise OutputError(row["stopped"])
+                yield Done(row["part"], row["pictures"], row["errors"])
+        except ray.exceptions.RayError as error:
+            raise MnistError(
+                f"Ray stopped: {last_line(error)}; expected it to go on: what is read stands, so "
+                "mend that, and give the same command again"
+            ) from error
 
 
 class _Reads:

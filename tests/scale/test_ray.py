@@ -6,12 +6,14 @@ import os
 import signal
 import threading
 import time
+from importlib import resources
 from pathlib import Path
 
 import psutil
 import pytest
 
-from mnist_classifier.errors import OutputError
+from mnist_classifier import DigitReader
+from mnist_classifier.errors import MnistError, OutputError
 from mnist_classifier.scale.archive import read_archive
 from tests.scale.conftest import mnist, started
 from tests.scale.deadly import DeadlyReader
@@ -159,6 +161,17 @@ def test_a_part_that_a_worker_cannot_write_is_one_line(folder, cluster, reader):
         Path(f"rows.jsonl.parts/part-{number:06}.jsonl/in-the-way").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"cannot write rows\.jsonl\.parts/part-00000\d"):
         read_archive(["pictures"], "rows.jsonl", reader, ray="auto")
+
+
+def test_a_network_that_workers_do_not_find_is_one_line(folder, cluster, tmp_path):
+    shipped = resources.files("mnist_classifier.read.pretrained")
+    for name in ("digits.onnx", "digits.json"):
+        (tmp_path / name).write_bytes((shipped / name).read_bytes())
+    reader = DigitReader(tmp_path / "digits.onnx")
+    (tmp_path / "digits.onnx").unlink()
+    with pytest.raises(MnistError, match=r"^Ray stopped: .*digits\.onnx") as raised:
+        read_archive(["pictures"], "rows.jsonl", reader, ray="auto")
+    assert "\n" not in str(raised.value)
 
 
 def test_a_ray_of_our_own(folder, read):
