@@ -5,11 +5,17 @@ import sys
 
 import pytest
 
+from mnist_classifier.errors import ClusterError, OutputError
 from tests.cli.test_resume import results, start
 from tests.cli.test_train import train
 from tests.scale_training.conftest import kill_a_worker, until
 
 pytest.importorskip("ray", reason="Ray is not installed")
+
+from ray.exceptions import RayTaskError, WorkerCrashedError
+
+from mnist_classifier.learn.scale.cluster import raise_in_a_line
+
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.slow,
@@ -57,21 +63,23 @@ def test_killed_workers_and_ctrl_c_change_no_bit(cluster, small_dir, tmp_path):
         assert results(cut / seed) == results(alone / seed)
 
 
-def test_a_mistake_there_is_a_line_here(cluster, small_dir, tmp_path):
-    folder = tmp_path / "series"
-    process = start(
-        *("--data-dir", small_dir, "--epochs", EPOCHS, "--seeds", 1, "--output", folder),
-        *("--ray", cluster),
-    )
-    until(lambda: (folder / "seed-0" / "checkpoints").exists(), process)
-    # A folder stands where the run's file must go.
-    (folder / "seed-0" / "history.csv").mkdir()
-    (folder / "seed-0" / "history.csv" / "file").touch()
-    told, _ = process.communicate()
-    assert process.returncode == 2, told
-    line = told.splitlines()[-1]
-    assert line.startswith("error: seed 0: ")
-    assert "history.csv cannot be written" in line
+@pytest.mark.parametrize(
+    ("cause", "kind", "message"),
+    [
+        (OutputError("disk full; free some"), OutputError, "seed 3: disk full; free some"),
+        (ImportError("No module named 'x'"), ClusterError, "seed 3: its machine lacks something"),
+        (ZeroDivisionError("ours"), RayTaskError, "ours"),
+    ],
+)
+def test_a_mistake_there_is_a_line_here(cause, kind, message):
+    with pytest.raises(kind, match=message):
+        raise_in_a_line("seed 3", RayTaskError("f", "Traceback …\nours", cause))
+
+
+def test_a_worker_that_is_lost_for_good_is_a_line():
+    with pytest.raises(ClusterError, match="seed 3: its worker was lost .*--resume") as raised:
+        raise_in_a_line("seed 3", WorkerCrashedError())
+    assert "\n" not in str(raised.value)
 
 
 def test_no_cluster_and_too_little_are_a_line(small_dir, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def started(*arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "TUNE_GLOBAL_CHECKPOINT_S": "0", "TERM": "dumb"},
+        env={**os.environ, "TUNE_GLOBAL_CHECKPOINT_S": "1", "TERM": "dumb"},
     )
 
 
@@ -86,6 +87,25 @@ def test_a_sweep_killed_and_resumed(cluster, small_dir, tmp_path, capsys):
     config = json.loads((run / "config.json").read_text())
     assert config["changes"] == best["changes"]
     assert config["recipe"]["name"] == "dnn"
+
+
+def test_a_state_that_was_cut_off_is_known(tmp_path):
+    from mnist_classifier.learn.scale.sweep import is_whole
+
+    assert not is_whole(tmp_path)
+    written = {
+        "experiment_state-1.json": b"{}",
+        "searcher-state-1.pkl": pickle.dumps({}),
+        "search_gen_state-1.json": pickle.dumps({}),
+    }
+    for name, content in written.items():
+        (tmp_path / name).write_bytes(content)
+    assert is_whole(tmp_path)
+    for name, content in written.items():
+        for cut in (b"", content[:-1]):
+            (tmp_path / name).write_bytes(cut)
+            assert not is_whole(tmp_path), name
+        (tmp_path / name).write_bytes(content)
 
 
 @pytest.mark.parametrize(

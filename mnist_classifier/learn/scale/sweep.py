@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
+import pickle
 import shutil
 import signal
 import threading
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import click
 import optuna
 from optuna.samplers import TPESampler
 from ray import tune
@@ -137,6 +140,11 @@ def run(
         grid = _tuner(sweep, path, trial).fit()
     if stopped.is_set():
         return None
+    if len(grid) != sweep.trials:
+        raise ClusterError(
+            f"{sweep.path}: Ray Tune knows of {len(grid)} trials; expected {sweep.trials}: remove "
+            f"{sweep.path / _STATE}, then --resume begins the trials anew"
+        )
     rows = sorted((row_of(result) for result in grid), key=lambda row: row.rank)
     if not rows[0].is_finished:
         failed = next((result.error for result in grid if result.error), None)
@@ -152,9 +160,11 @@ def run(
 def _tuner(sweep: Sweep, path: Path, trial: Any) -> tune.Tuner:
     """Return Tune's tuner, as it was left where there is one."""
     state = path / _STATE
-    if list(state.glob("experiment_state-*.json")):
+    if is_whole(state):
         return tune.Tuner.restore(str(state), trial, resume_unfinished=True, restart_errored=True)
-    shutil.rmtree(state, ignore_errors=True)  # of a sweep that was killed as it began
+    if state.exists():
+        click.echo(f"{state} was cut off as it was written: the trials begin anew", err=True)
+        shutil.rmtree(state)
     space = space_of(sweep.tables, registry.load(sweep.settings.recipe))
     sampler = TPESampler(seed=sweep.settings.seed)
     return tune.Tuner(
@@ -180,6 +190,29 @@ def _tuner(sweep: Sweep, path: Path, trial: Any) -> tune.Tuner:
             verbose=0,
         ),
     )
+
+
+def is_whole(state: Path) -> bool:
+    """Tell whether Tune's newest state was written to its end.
+
+    Tune does not write it aside; where a kill fell in between, it would silently begin anew, with
+    too few trials.
+
+    Args:
+        state: Tune's folder.
+    """
+    newest = max(state.glob("experiment_state-*.json"), default=None)
+    if newest is None:
+        return False
+    session = newest.stem.removeprefix("experiment_state-")
+    try:
+        json.loads(newest.read_text("utf-8"))
+        for name in (f"searcher-state-{session}.pkl", f"search_gen_state-{session}.json"):
+            with (state / name).open("rb") as file:
+                pickle.load(file)  # noqa: S301 — as Tune itself will
+    except Exception:  # what is cut off raises all kinds
+        return False
+    return True
 
 
 _Told = Callable[[int, "float | None"], None]
