@@ -23,6 +23,8 @@ for display in ("DISPLAY", "WAYLAND_DISPLAY"):
 import numpy as np
 import pytest
 
+from tests.launcher import Launcher
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
 
@@ -96,3 +98,10 @@ def write_idx_folder(folder, arrays=None, packed=False, names=FILES):
 def small_dir(tmp_path):
     """A folder of 200 training and 50 test images in MNIST's form."""
     return write_idx_folder(tmp_path / "small")
+
+
+@pytest.fixture(scope="session")
+def launcher():
+    """Starts processes of the program with what learning needs loaded."""
+    with contextlib.closing(Launcher()) as launcher:
+        yield launcher
