@@ -68,7 +68,7 @@ def name_of(undrawn: tuple[int, ...]) -> str:
 @click.command()
 @click.argument("folder", type=PATH)
 @click.option("--data-dir", type=PATH, required=True, help="A folder with MNIST's four IDX files.")
-@click.option("--images", default=20_000, show_default=True, help="Of MNIST's, to learn from.")
+@click.option("--images", default=10_000, show_default=True, help="Of MNIST's, to learn from.")
 @click.option("--epochs", default=6, show_default=True, help="Of each training.")
 @write_option
 def main(folder: Path, data_dir: Path, images: int, epochs: int, write: Path | None) -> None:

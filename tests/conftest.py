@@ -24,6 +24,8 @@ for display in ("DISPLAY", "WAYLAND_DISPLAY"):
 import numpy as np
 import pytest
 
+from tests.launcher import Launcher
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
 
@@ -112,3 +114,10 @@ def browser():
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def launcher():
+    """Starts processes of the program with what learning needs loaded."""
+    with contextlib.closing(Launcher()) as launcher:
+        yield launcher

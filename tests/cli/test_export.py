@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -13,14 +12,7 @@ from keras import layers
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import OutputError
 from mnist_classifier.learn.export.run import export_run
-
-
-def mnist(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "mnist_classifier", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
+from tests.launcher import PROGRAM
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +29,8 @@ def run(tmp_path_factory):
 
 def test_a_run_becomes_a_file_that_the_reader_uses(run, tmp_path):
     out = tmp_path / "mo\n\x1bdel.onnx"
-    done = mnist("export", run, "--output", out)
+    command = [*PROGRAM, "export", run, "--output", out]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "differ by at most" in done.stdout
     assert [line.isprintable() for line in done.stdout.split("\n")[:-1]] == [True] * 3
@@ -52,9 +45,9 @@ def test_a_run_becomes_a_file_that_the_reader_uses(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_litert_where_keras_can(run, tmp_path):
+def test_litert_where_keras_can(launcher, run, tmp_path):
     out = tmp_path / "model.tflite"
-    done = mnist("export", run, "--format", "litert", "--output", out)
+    done = launcher.run("export", run, "--format", "litert", "--output", out)
     if done.returncode:
         assert done.returncode == 2
         assert "cannot export LiteRT" in done.stderr
@@ -89,13 +82,13 @@ def test_a_pipe_in_the_run_folder_is_not_written_to(run, name):
         (run / name).unlink()
 
 
-def test_mistakes_are_one_line_and_exit_code_2(run, tmp_path):
+def test_mistakes_are_one_line_and_exit_code_2(launcher, run, tmp_path):
     for arguments in (
         [tmp_path / "none"],
         [run, "--format", "png"],
         [run, "--output", run / "model.keras" / "x.onnx"],
     ):
-        done = mnist("export", *arguments)
+        done = launcher.run("export", *arguments)
         assert done.returncode == 2, arguments
         assert "Traceback" not in done.stderr
         # TensorFlow before 2.21 writes notes on the processor when a graph is converted.

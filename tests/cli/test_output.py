@@ -4,11 +4,13 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.cli.test_train import FILES
 from tests.conftest import ROOT
+from tests.launcher import PROGRAM
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses a shell")
 
@@ -17,9 +19,8 @@ ASCII = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 
 def shell(command, **environment):
     """Run a line in a shell, in which ``mnist`` is the program; its code is that of ``mnist``."""
-    program = shlex.join([sys.executable, "-m", "mnist_classifier"])
     return subprocess.run(
-        ["bash", "-c", f'set -o pipefail; mnist() {{ {program} "$@"; }}; {command}'],
+        ["bash", "-c", f'set -o pipefail; mnist() {{ {shlex.join(PROGRAM)} "$@"; }}; {command}'],
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
@@ -27,10 +28,6 @@ def shell(command, **environment):
         timeout=120,
         env={**os.environ, "COLUMNS": "80", **environment},
     )
-
-
-def train(folder, output):
-    return f"mnist train --no-show --epochs 1 --data-dir {folder} --output {output}"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
@@ -62,18 +59,46 @@ def test_output_that_takes_nothing_ends_in_a_line_at_most(verb, redirected, code
     assert done.stderr.count("\n") == (redirected in reasons)
 
 
-def test_an_error_is_its_line_even_if_output_is_full():
-    done = shell("mnist evaluate nowhere >/dev/full")
+@pytest.fixture
+def full():
+    """A file that takes nothing."""
+    with Path("/dev/full").open("w") as file:
+        yield file
+
+
+def test_an_error_is_its_line_even_if_output_is_full(launcher, full):
+    done = launcher.run("evaluate", "nowhere", stdout=full)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("redirected", "code"), [("| true", 0), (">/dev/full", 2), ("<&- >&- 2>&-", 2), ("| cat", 0)]
-)
-def test_a_training_is_saved_whatever_becomes_of_its_output(small_dir, tmp_path, redirected, code):
-    output = tmp_path / "run"
-    done = shell(f"{train(small_dir, output)} {redirected}", **ASCII)
+def training(folder, output):
+    return ["train", "--no-show", "--epochs", "1", "--data-dir", folder, "--output", output]
+
+
+def check_saved(done, output, code):
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in output.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("reader", ["true", "cat"])
+def test_a_training_is_saved_whoever_reads_its_output(launcher, small_dir, tmp_path, reader):
+    output = tmp_path / "run"
+    with subprocess.Popen([reader], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as other:
+        started = launcher.start(*training(small_dir, output), stdout=other.stdin, **ASCII)
+        other.stdin.close()
+        _, errors = started.communicate()
+    check_saved(subprocess.CompletedProcess([], started.returncode, None, errors), output, 0)
+
+
+def test_a_training_is_saved_even_if_output_is_full(launcher, small_dir, tmp_path, full):
+    output = tmp_path / "run"
+    done = launcher.run(*training(small_dir, output), stdout=full, **ASCII)
+    check_saved(done, output, 2)
+
+
+def test_a_training_is_saved_even_if_nothing_is_open(small_dir, tmp_path):
+    output = tmp_path / "run"
+    command = shlex.join(map(str, training(small_dir, output)))
+    check_saved(shell(f"mnist {command} <&- >&- 2>&-", **ASCII), output, 2)

@@ -5,27 +5,34 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
+
+from tests.launcher import PROGRAM
 
 EPOCHS = 12
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "mnist_classifier", "train", "--no-show", *map(str, arguments)],
+def start(launcher, *arguments):
+    return launcher.start("train", "--no-show", *arguments, stderr=subprocess.STDOUT, TERM="dumb")
+
+
+def run(launcher, *arguments):
+    process = start(launcher, *arguments)
+    output, _ = process.communicate()
+    return process.returncode, output
+
+
+def resume(folder):
+    """Go on with a run in a Python of its own, whose hashes have another seed."""
+    done = subprocess.run(
+        [*PROGRAM, "train", "--no-show", "--resume", folder],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "TERM": "dumb"},
     )
-
-
-def run(*arguments):
-    process = start(*arguments)
-    output, _ = process.communicate()
-    return process.returncode, output
+    return done.returncode, done.stdout
 
 
 def new(folder, small_dir):
@@ -56,26 +63,26 @@ def wait_for_a_new_checkpoint(process, folder):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_bit_for_bit(small_dir, tmp_path):
+def test_a_killed_training_goes_on_bit_for_bit(launcher, small_dir, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    code, output = run(*new(whole, small_dir))
+    code, output = run(launcher, *new(whole, small_dir))
     assert code == 0, output
     assert not (whole / "checkpoints").exists()
-    process = start(*new(cut, small_dir))
+    process = start(launcher, *new(cut, small_dir))
     wait_for_a_new_checkpoint(process, cut)
     process.kill()
     process.communicate()
     assert not (cut / "metrics.json").exists()
-    code, output = run("--resume", cut)
+    code, output = resume(cut)
     assert code == 0, output
     assert results(cut) == results(whole)
     assert not (cut / "checkpoints").exists()
 
 
 @pytest.mark.slow
-def test_sigterm_saves_what_was_learned_and_training_can_go_on(small_dir, tmp_path):
+def test_sigterm_saves_what_was_learned_and_training_can_go_on(launcher, small_dir, tmp_path):
     folder = tmp_path / "run"
-    process = start("--data-dir", small_dir, "--epochs", 3000, "--output", folder)
+    process = start(launcher, "--data-dir", small_dir, "--epochs", 3000, "--output", folder)
     wait_for_a_new_checkpoint(process, folder)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate()
@@ -89,7 +96,7 @@ def test_sigterm_saves_what_was_learned_and_training_can_go_on(small_dir, tmp_pa
     assert (folder / "checkpoints").exists()
 
 
-def test_mistakes_are_one_line_and_exit_code_2(small_dir, tmp_path):
+def test_mistakes_are_one_line_and_exit_code_2(launcher, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.json").write_text("{}")
@@ -98,7 +105,7 @@ def test_mistakes_are_one_line_and_exit_code_2(small_dir, tmp_path):
         (["--resume", broken], "train anew"),
         (["--resume", broken, "--epochs", 3], "leave the others out"),
     ):
-        code, output = run(*arguments)
+        code, output = run(launcher, *arguments)
         assert code == 2, output
         assert message in output
         assert output.count("\n") == 1

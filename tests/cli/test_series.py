@@ -63,19 +63,19 @@ def test_too_few_images_leave_no_series(tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
-def test_a_series_cut_off_goes_on_bit_for_bit(small_dir, tmp_path):
+def test_a_series_cut_off_goes_on_bit_for_bit(launcher, small_dir, tmp_path):
     settings = ("--data-dir", small_dir, "--epochs", 20, "--deterministic")
     alone, cut = tmp_path / "alone", tmp_path / "series"
-    code, output = run(*settings, "--seed", 1, "--output", alone)
+    code, output = run(launcher, *settings, "--seed", 1, "--output", alone)
     assert code == 0, output
     series = (*settings, "--output", cut, "--seeds", 2)
-    process = start(*series)
+    process = start(launcher, *series)
     wait_for_a_new_checkpoint(process, cut / "seed-1")
     process.kill()
     process.communicate()
     assert (cut / "seed-0" / "report.html").exists()
     assert not (cut / "seed-1" / "metrics.json").exists()
-    code, output = run("--resume", cut)
+    code, output = run(launcher, "--resume", cut)
     assert code == 0, output
     assert "mean of 2 seeds" in output
     assert results(cut / "seed-1") == results(alone)

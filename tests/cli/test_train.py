@@ -200,41 +200,34 @@ def test_options_reach_the_training(small_dir, tmp_path, capsys):
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_the_environment_names_the_folder_too(small_dir, tmp_path, monkeypatch):
+def test_the_environment_names_the_folder_too_and_quiet_prints_the_result_alone(
+    small_dir, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("MNIST_DATA_DIR", str(small_dir))
-    assert train("--epochs", 1, "--output", tmp_path / "run") == 0
+    assert train("--epochs", 1, "--quiet", "--output", tmp_path / "run") == 0
     assert load(tmp_path / "run", "metrics.json")["dataset"] == "custom"
-
-
-def test_quiet_prints_the_result_alone(small_dir, tmp_path, capsys):
-    assert train("--data-dir", small_dir, "--epochs", 1, "--quiet", "--output", tmp_path / "r") == 0
     lines = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "]
     assert lines == ["Test loss", "Test accuracy", "Random", "Saved in"]
 
 
-def test_two_runs_of_one_second_do_not_meet(small_dir, tmp_path):
-    command = [sys.executable, "-m", "mnist_classifier", "train", "-q", "--epochs", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    started = [
-        subprocess.Popen([*command, "--data-dir", small_dir], cwd=tmp_path, env=environment)
-        for _ in range(2)
-    ]
-    assert [process.wait() for process in started] == [0, 0]
+def test_two_runs_of_one_second_do_not_meet(launcher, small_dir, tmp_path):
+    arguments = ("train", "-q", "--epochs", 1, "--data-dir", small_dir)
+    started = [launcher.start(*arguments, cwd=tmp_path) for _ in range(2)]
+    for process in started:
+        process.communicate()
+    assert [process.returncode for process in started] == [0, 0]
     runs = list((tmp_path / "runs").iterdir())
     assert len(runs) == 2
     assert all(sorted(path.name for path in run.iterdir()) == FILES for run in runs)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_ctrl_c_saves_what_was_learned(small_dir, tmp_path):
+def test_ctrl_c_saves_what_was_learned(launcher, small_dir, tmp_path):
     output = tmp_path / "run"
-    process = subprocess.Popen(
-        [sys.executable, "mnist_images_classification.py", "--data-dir", small_dir]
-        + ["--epochs", "10000", "--batch-size", "4", "--output", output],
+    process = launcher.start(
+        *("--data-dir", small_dir, "--epochs", 10000, "--batch-size", 4, "--output", output),
+        program=("mnist_images_classification.py",),
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
     )
     for line in process.stdout:
         if line.split()[:1] == ["2"]:  # the second epoch is over, the third under way
@@ -252,21 +245,20 @@ def test_ctrl_c_saves_what_was_learned(small_dir, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="uses Linux's way of opening pictures")
-def test_with_a_display_figures_open_and_training_does_not_wait(small_dir, tmp_path):
+def test_with_a_display_figures_open_and_training_does_not_wait(launcher, small_dir, tmp_path):
     opened = tmp_path / "opened"
     viewer = tmp_path / "bin" / "xdg-open"
     viewer.parent.mkdir()
     viewer.write_text(f'#!/bin/sh\necho "$1" >> {opened}\nexec sleep 30\n')
     viewer.chmod(0o755)
     began = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-m", "mnist_classifier", "train", "-q", "--data-dir", small_dir]
-        + ["--epochs", "1", "--output", tmp_path / "run"],
-        cwd=ROOT,
-        env={**os.environ, "DISPLAY": ":99", "PATH": f"{viewer.parent}:{os.environ['PATH']}"},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    with Path(os.devnull).open("w") as nowhere:
+        launcher.run(
+            *("train", "-q", "--data-dir", small_dir, "--epochs", 1, "--output", tmp_path / "run"),
+            stdout=nowhere,
+            DISPLAY=":99",
+            PATH=f"{viewer.parent}:{os.environ['PATH']}",
+        ).check_returncode()
     assert time.monotonic() - began < 30, "training waited for a viewer to be closed"
     assert sorted(Path(line).name for line in opened.read_text().split()) == FIGURES
 

@@ -46,6 +46,23 @@ def trained(compiled, splits):
 
 
 @pytest.fixture(scope="session")
+def undisturbed(trained):
+    """Trains a recipe from seed 0, each once; gives network, training and what was told of it.
+
+    The network is not to be changed.
+    """
+    known = {}
+
+    def train(recipe):
+        if recipe not in known:
+            told = Told()
+            known[recipe] = (*trained(recipe, callbacks=[told]), told)
+        return known[recipe]
+
+    return train
+
+
+@pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
     """The folder of a run of one epoch on 200 images; to be copied, not changed."""
     folder = write_idx_folder(tmp_path_factory.mktemp("finished") / "small")

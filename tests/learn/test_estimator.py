@@ -24,6 +24,12 @@ def quick(**settings):
     return DigitClassifier(**{"epochs": 3, "batch_size": 20, "random_state": 0, **settings})
 
 
+@pytest.fixture(scope="module")
+def once(images):
+    """A classifier that has learned the images' bytes for an epoch; not to be changed."""
+    return quick(epochs=1).fit(*images)
+
+
 @pytest.mark.slow
 def test_scikit_learns_own_checks():
     # Skipped where scikit-learn skips it: array API input, unless SCIPY_ARRAY_API is set.
@@ -43,33 +49,33 @@ def test_it_learns_images_and_says_so(images):
     assert classifier.n_features_in_ == 784
 
 
-def test_it_is_the_recipe_of_the_program(images):
-    layers = quick(epochs=1).fit(*images).model_.layers
+def test_it_is_the_recipe_of_the_program(once):
+    layers = once.model_.layers
     assert [layer.units for layer in layers if hasattr(layer, "units")] == [512, 128, 10]
 
 
-def test_bytes_and_shares_of_them_mean_the_same(images):
+def test_bytes_and_shares_of_them_mean_the_same(images, once):
     X, y = images
     np.testing.assert_allclose(
-        quick(epochs=1).fit(X, y).predict_proba(X),
+        once.predict_proba(X),
         quick(epochs=1).fit(X / np.float32(255), y).predict_proba(X / np.float32(255)),
         atol=1e-6,
     )
 
 
 @pytest.mark.parametrize("kind", ["int64", "float64", "float32", "nested", "images"])
-def test_bytes_of_any_type_and_shape_are_the_same_bytes(images, kind):
+def test_bytes_of_any_type_and_shape_are_the_same_bytes(images, once, kind):
     X, y = images
     forms = {"nested": X.astype(int).tolist(), "images": X.reshape(-1, 28, 28).astype(int)}
     given = forms[kind] if kind in forms else X.astype(kind)
-    as_bytes, other = quick(epochs=1).fit(X, y), quick(epochs=1).fit(given, y)
+    other = quick(epochs=1).fit(given, y)
     assert other.scale_ == 255
-    expected = as_bytes.predict_proba(X)
+    expected = once.predict_proba(X)
     np.testing.assert_array_equal(other.predict_proba(given), expected)
-    np.testing.assert_array_equal(as_bytes.predict_proba(given), expected)
+    np.testing.assert_array_equal(once.predict_proba(given), expected)
     np.testing.assert_array_equal(other.predict_proba(X), expected)
     shares = X / np.float32(255)
-    np.testing.assert_allclose(as_bytes.predict_proba(shares), expected, atol=1e-6)
+    np.testing.assert_allclose(once.predict_proba(shares), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("highest", [0.99, 1, 16, 300])
@@ -111,13 +117,12 @@ def test_labels_may_be_words(images):
     assert classifier.predict_proba(X).shape == (200, 2)
 
 
-def test_it_pickles_and_clones(images):
-    X, y = images
-    classifier = quick(epochs=1).fit(X, y)
-    loaded = pickle.loads(pickle.dumps(classifier))
-    np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
-    copy = clone(classifier)
-    assert copy.get_params() == classifier.get_params()
+def test_it_pickles_and_clones(images, once):
+    X, _ = images
+    loaded = pickle.loads(pickle.dumps(once))
+    np.testing.assert_array_equal(loaded.predict_proba(X), once.predict_proba(X))
+    copy = clone(once)
+    assert copy.get_params() == once.get_params()
     with pytest.raises(NotFittedError):
         copy.predict(X)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
 from mnist_classifier.errors import DataError
 from mnist_classifier.learn.arrays import Floats, Images, Labels
@@ -143,6 +142,9 @@ def prepare(dataset: Dataset, seed: int, validation_share: float = VALIDATION_SH
     Raises:
         DataError: There are too few images to put each digit into both splits.
     """
+    # Processes that compose lines begin without scikit-learn, which takes a second or two.
+    from sklearn.model_selection import train_test_split
+
     try:
         train, validation, train_labels, validation_labels = train_test_split(
             dataset.train_images,

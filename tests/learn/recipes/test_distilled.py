@@ -54,9 +54,8 @@ def test_the_student_learns_what_the_teacher_answers(splits, trained):
     assert (answers == splits.validation.labels).mean() > 0.9
 
 
-def test_the_teacher_is_trained_first(trained):
-    told = Told()
-    model, training = trained(RECIPE, callbacks=[told])
+def test_the_teacher_is_trained_first(undisturbed):
+    model, training, told = undisturbed(RECIPE)
     assert told.epochs == list(range(5))
     assert training.epochs == training.best_epoch == RECIPE.total_epochs == 5
     assert model.count_params() == DNN.build().count_params()
@@ -79,8 +78,10 @@ def test_dense_layers_begin_with_what_convolutions_learned(splits, trained):
     ("recipe", "epoch"),
     [(RECIPE, 0), (RECIPE, 1), (RECIPE, 3), (WITH_INITIAL, 2), (WITH_INITIAL, 5)],
 )
-def test_a_training_cut_short_goes_on_to_the_same_weights(tmp_path, trained, recipe, epoch):
-    whole, _ = trained(recipe)
+def test_a_training_cut_short_goes_on_to_the_same_weights(
+    tmp_path, trained, undisturbed, recipe, epoch
+):
+    whole, _, _ = undisturbed(recipe)
     _, cut = trained(recipe, callbacks=[Told(epoch)], folder=tmp_path)
     assert cut.interrupted
     before = recipe.total_epochs - recipe.student.epochs

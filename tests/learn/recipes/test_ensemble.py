@@ -25,9 +25,8 @@ def members(model):
     return [model.get_layer(f"dnn-{number}") for number in (1, 2, 3)]
 
 
-def test_its_answer_is_the_mean_of_members_that_differ(splits, trained):
-    told = Told()
-    model, training = trained(RECIPE, callbacks=[told])
+def test_its_answer_is_the_mean_of_members_that_differ(splits, undisturbed):
+    model, training, told = undisturbed(RECIPE)
     x = splits.test.x[:50]
     answers = [predict(member, x) for member in members(model)]
     np.testing.assert_allclose(predict(model, x), np.mean(answers, axis=0), atol=1e-6)
@@ -41,8 +40,8 @@ def test_its_answer_is_the_mean_of_members_that_differ(splits, trained):
     assert shape(model) == "3 times 784 → 512 → 128 → 10"
 
 
-def test_a_training_cut_short_goes_on_to_the_same_weights(tmp_path, trained):
-    whole, _ = trained(RECIPE)
+def test_a_training_cut_short_goes_on_to_the_same_weights(tmp_path, trained, undisturbed):
+    whole, _, _ = undisturbed(RECIPE)
     _, cut = trained(RECIPE, callbacks=[Told(2)], folder=tmp_path)
     assert cut.interrupted
     told = Told()

@@ -31,8 +31,8 @@ def test_it_learns_and_records_every_epoch(trained):
     assert not training.interrupted
 
 
-def test_reported_loss_is_of_the_softmaxs_probabilities(splits, trained):
-    model, training = trained(replace(RECIPE, epochs=1))
+def test_reported_loss_is_of_the_softmaxs_probabilities(splits, undisturbed):
+    model, training, _ = undisturbed(replace(RECIPE, epochs=1))
     p = model.predict(splits.validation.x, verbose=0).astype(np.float64)
     y = splits.validation.targets
     by_hand = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
@@ -45,8 +45,8 @@ def test_pytorch_gets_the_one_step_an_execution_that_it_takes(monkeypatch, compi
     assert compiled(RECIPE).steps_per_execution == 1
 
 
-def test_reported_accuracy_is_argmaxs(splits, trained):
-    model, training = trained(replace(RECIPE, epochs=1))
+def test_reported_accuracy_is_argmaxs(splits, undisturbed):
+    model, training, _ = undisturbed(replace(RECIPE, epochs=1))
     answers = model.predict(splits.validation.x, verbose=0).argmax(axis=1)
     assert training.history["val_accuracy"][0] == pytest.approx(
         np.mean(answers == splits.validation.labels), abs=1e-6

@@ -116,7 +116,9 @@ def test_a_model_comes_back_as_it_was_saved(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
-def test_a_model_with_the_projects_own_layer_comes_back_where_nothing_else_is_imported(tmp_path):
+def test_a_model_with_the_projects_own_layer_comes_back_where_nothing_else_is_imported(
+    launcher, tmp_path
+):
     model = keras.Sequential([keras.Input((784,)), MomentNormalization(), keras.layers.Dense(10)])
     Run(tmp_path).save("model.keras", model.save)
     code = f"""
@@ -124,7 +126,7 @@ import pathlib
 from mnist_classifier.learn.runs.run import Run
 print(Run(pathlib.Path({str(tmp_path)!r})).load_model().count_params())
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    done = launcher.run(program=("-c", code))
     assert done.stdout.split() == [str(784 * 10 + 10)], done.stderr
 
 

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 
@@ -8,83 +7,64 @@ import pytest
 from tests.conftest import ROOT
 
 
-def train(small_dir, folder, *options, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "mnist_classifier", "train", "--quiet", "--data-dir", small_dir]
-        + ["--epochs", "2", "--output", "run", *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def train(launcher, small_dir, tmp_path):
+    def run(*options, **environment):
+        asked = ("--quiet", "--data-dir", small_dir, "--epochs", 2, "--output", "run")
+        return launcher.run("train", *asked, *options, cwd=tmp_path, **environment)
+
+    return run
 
 
 def metrics(folder):
     return json.loads((folder / "run" / "metrics.json").read_text())
 
 
-def test_tensorboard_shows_curves_test_figures_settings_and_pictures(small_dir, tmp_path):
+@pytest.mark.filterwarnings("ignore")  # of what TensorBoard uses
+def test_tensorboard_shows_curves_test_figures_settings_and_pictures(train, tmp_path):
     pytest.importorskip("tensorboard")
-    done = train(small_dir, tmp_path, "--tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    done = train("--tensorboard")
     assert done.returncode == 0, done.stderr
     assert "tensorboard --logdir run/tensorboard" in done.stdout
 
-    code = """
-import json, sys
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.util.tensor_util import make_ndarray
-told = {}
-for part in ("train", "validation", "test"):
-    events = EventAccumulator(f"run/tensorboard/{part}").Reload()
-    for tag in events.Tags()["tensors"]:
-        values = [make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
-        told[f"{part}/{tag}"] = [str(v) if v.dtype == object else float(v) for v in values]
-print(json.dumps(told))
-"""
-    out = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True)
-    told = json.loads(out.splitlines()[-1])
+    told = {}
+    for part in ("train", "validation", "test"):
+        events = EventAccumulator(str(tmp_path / "run" / "tensorboard" / part)).Reload()
+        for tag in events.Tags()["tensors"]:
+            values = [make_ndarray(event.tensor_proto) for event in events.Tensors(tag)]
+            told[f"{part}/{tag}"] = [str(v) if v.dtype == object else float(v) for v in values]
     assert len(told["train/loss"]) == len(told["validation/accuracy"]) == 2
     assert told["test/accuracy"] == pytest.approx([metrics(tmp_path)["test_accuracy"]])
     assert "| recipe.epochs | 2 |" in told["train/settings"][0]
     assert {f"test/figures/{name}" for name in ("example", "loss", "accuracy")} <= set(told)
 
 
-def test_mlflow_keeps_the_run_in_a_local_store(small_dir, tmp_path):
-    pytest.importorskip("mlflow")
+@pytest.mark.filterwarnings("ignore")  # of what MLflow uses
+def test_mlflow_keeps_the_run_in_a_local_store(train, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    done = train(small_dir, tmp_path, "--mlflow", MLFLOW_TRACKING_URI=store)
+    done = train("--mlflow", MLFLOW_TRACKING_URI=store)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "mlflow.db" in done.stdout
 
-    code = """
-import json, mlflow
-client = mlflow.MlflowClient()
-[run] = client.search_runs([client.get_experiment_by_name("mnist").experiment_id])
-print(json.dumps({
-    "name": run.info.run_name, "status": run.info.status, "params": run.data.params,
-    "metrics": run.data.metrics,
-    "losses": [m.value for m in client.get_metric_history(run.info.run_id, "val_loss")],
-    "files": [file.path for file in client.list_artifacts(run.info.run_id)],
-}))
-"""
-    out = subprocess.check_output(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "MLFLOW_TRACKING_URI": store},
-        text=True,
-    )
-    kept = json.loads(out.splitlines()[-1])
-    assert (kept["name"], kept["status"]) == ("run", "FINISHED")
-    assert kept["params"]["recipe.epochs"] == "2"
-    assert len(kept["losses"]) == 2
-    assert kept["metrics"]["test_accuracy"] == pytest.approx(metrics(tmp_path)["test_accuracy"])
-    assert {"config.json", "loss.png", "metrics.json", "model.keras"} <= set(kept["files"])
+    client = mlflow.MlflowClient(store)
+    (run,) = client.search_runs([client.get_experiment_by_name("mnist").experiment_id])
+    assert (run.info.run_name, run.info.status) == ("run", "FINISHED")
+    assert run.data.params["recipe.epochs"] == "2"
+    assert len(client.get_metric_history(run.info.run_id, "val_loss")) == 2
+    assert run.data.metrics["test_accuracy"] == pytest.approx(metrics(tmp_path)["test_accuracy"])
+    monkeypatch.chdir(tmp_path)  # where the store's files are
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"config.json", "loss.png", "metrics.json", "model.keras"} <= files
 
 
-def test_a_store_that_cannot_be_used_is_one_line_and_leaves_no_folder(small_dir, tmp_path):
+def test_a_store_that_cannot_be_used_is_one_line_and_leaves_no_folder(train, tmp_path):
     pytest.importorskip("mlflow")
-    done = train(small_dir, tmp_path, "--mlflow", MLFLOW_TRACKING_URI="carrier-pigeon://loft")
+    done = train("--mlflow", MLFLOW_TRACKING_URI="carrier-pigeon://loft")
     assert done.returncode == 2
     assert done.stderr.startswith("error: MLflow's store carrier-pigeon://loft cannot be used")
     assert done.stderr.count("\n") == 1

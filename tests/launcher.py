@@ -1,0 +1,192 @@
+"""New processes of the program in which the libraries of learning are loaded already.
+
+To load them takes longer than to learn from a few images. A launcher loads them once, in a process
+that does nothing with them, and forks it for each process asked for. Such a process runs
+``python -m mnist_classifier`` from its first line on and ends as Python ends. What it has from the
+launcher are the libraries and the seed of hashes. Tests of these start Python themselves.
+"""
+
+import contextlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+MODULE = ("-m", "mnist_classifier")
+PROGRAM = [sys.executable, *MODULE]
+LIBRARIES = (
+    *("jinja2", "keras", "matplotlib.figure", "matplotlib.backends.backend_svg", "rich.progress"),
+    *("scipy.optimize", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "tf2onnx"),
+)
+
+
+class Process:
+    """A process that a launcher forked, to be used like `subprocess.Popen`."""
+
+    def __init__(self, pid, ending, stdout, stderr):
+        self.pid = pid
+        self.stdout = stdout
+        self.returncode = None
+        self._ending = ending
+        self._stderr = stderr
+
+    def wait(self, timeout=None):
+        if self.returncode is None:
+            self._ending.settimeout(timeout)
+            try:
+                self.returncode = int(self._ending.recv(100))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(PROGRAM, timeout) from None
+            self._ending.close()
+        return self.returncode
+
+    def poll(self):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        with contextlib.ExitStack() as opened:
+            written = errors = None
+            if self.stdout:
+                written = opened.enter_context(self.stdout).read()
+            self.wait(timeout)
+            if self._stderr:
+                opened.enter_context(self._stderr).seek(0)
+                errors = self._stderr.read()
+            return written, errors
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+class Launcher:
+    """Starts processes of the program; the first begins the one with the libraries."""
+
+    def __init__(self):
+        self._control = self._server = None
+
+    def start(self, *arguments, program=MODULE, stdout=None, stderr=None, cwd=None, **variables):
+        """Start a program with arguments, and environment variables besides those of the tests.
+
+        The program is named as to Python: by ``-m`` and a module, ``-c`` and code, or a file.
+
+        Its standard output and error are kept as text where no other file is given; with
+        ``subprocess.STDOUT`` both are one.
+        """
+        arguments = [*program, *map(str, arguments)]
+        environment = {**os.environ, **variables}
+        if sys.platform != "linux":  # elsewhere a fork of so much is not sure to run
+            streams = {"stdout": stdout or subprocess.PIPE, "stderr": stderr or subprocess.PIPE}
+            command = [sys.executable, *arguments]
+            return subprocess.Popen(command, **streams, cwd=cwd, env=environment, text=True)
+        if self._server is None:
+            self._begin()
+        asked = {"arguments": arguments, "environment": environment, "cwd": str(cwd or Path.cwd())}
+        out = errors = None
+        with contextlib.ExitStack() as opened:
+            nowhere = opened.enter_context(Path(os.devnull).open())
+            if stdout is None:
+                read, write = os.pipe()
+                out, stdout = os.fdopen(read), opened.enter_context(os.fdopen(write, "wb"))
+            if stderr is None:
+                stderr = errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 — `Process` has it
+            elif stderr == subprocess.STDOUT:
+                stderr = stdout
+            ending, other = socket.socketpair()
+            files = [nowhere, stdout, stderr, opened.enter_context(other)]
+            socket.send_fds(
+                self._control, [json.dumps(asked).encode()], [file.fileno() for file in files]
+            )
+            pid = int(ending.recv(100))
+        return Process(pid, ending, out, errors)
+
+    def run(self, *arguments, **options):
+        """Start a process and wait for its end."""
+        process = self.start(*arguments, **options)
+        written = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, *written)
+
+    def _begin(self):
+        self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            number = other.fileno()
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "tests.launcher", str(number)],
+                stdout=subprocess.DEVNULL,
+                pass_fds=[number],
+                cwd=Path(__file__).parent.parent,
+            )
+
+    def close(self):
+        if self._server is not None:
+            self._control.close()
+            self._server.wait()
+
+
+def _forked(control):
+    """Load the libraries; return, in each process that is forked, Python's arguments."""
+    for name in LIBRARIES:
+        __import__(name)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 1 << 20, 4)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:  # those that have ended
+                pass
+        if not message:
+            os._exit(0)
+        if os.fork() == 0:
+            break
+        for file in files:
+            os.close(file)
+    control.close()
+    *streams, ending = files
+    _fork_watched(socket.socket(fileno=ending))
+    asked = json.loads(message)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["cwd"])
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    _open_streams(os.environ.get("PYTHONIOENCODING"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return asked["arguments"]
+
+
+def _fork_watched(ending):
+    """Return in a new process; this one tells its number, then its exit code, and ends too."""
+    if pid := os.fork():
+        ending.send(str(pid).encode())
+        _, status = os.waitpid(pid, 0)
+        ending.send(str(os.waitstatus_to_exitcode(status)).encode())
+        os._exit(0)
+    ending.close()
+
+
+def _open_streams(encoding):
+    """Open standard input, output and error as Python does when it begins."""
+    sys.stdin = os.fdopen(0, "r", -1, encoding, closefd=False)
+    sys.stdout = os.fdopen(1, "w", -1, encoding, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding, "backslashreplace", closefd=False)
+
+
+if __name__ == "__main__":
+    sys.argv = _forked(socket.socket(fileno=int(sys.argv[1])))
+    if sys.argv[0] == "-m":
+        del sys.argv[0]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    elif sys.argv[0] == "-c":
+        exec(sys.argv.pop(1), {"__name__": "__main__"})
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
