@@ -104,7 +104,7 @@ def run(
     try:
         logits: npt.NDArray[np.float32] = session.run(["logits"], inputs)[0]
     except Exception as error:  # its own exceptions share no base but this
-        if "alloc" in str(error):
+        if "alloc" in str(error):  # "bad allocation", "Failed to allocate": its only sign
             raise MemoryError(f"{name}: ONNX Runtime finds no memory for it") from error
         (shape,) = (given.shape for given in inputs.values())
         raise ModelError(

@@ -179,6 +179,7 @@ class DigitReader:
         found, of_lines = self._read_lines(image, file_scale, marks, ink_scale, known)
         if known:
             return of_lines
+        # So small a picture is enlarged for lines until one digit's strokes look like several.
         if max(strength.shape) <= _TINY_SIDE and len(of_lines.digits) > max(1, marks.count):
             return marks.reading
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
