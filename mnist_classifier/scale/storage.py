@@ -1,7 +1,9 @@
 """Storage: paths on this machine, and addresses elsewhere, such as ``s3://bucket/key``.
 
 Elsewhere, files are PyArrow's or fsspec's: neither is imported for a path on this machine. Storage
-elsewhere that fails is asked again.
+elsewhere that fails is asked again. So is storage that says there is nothing: where a connection
+ends within the head of an answer, PyArrow's S3 client takes it for a whole answer, an empty file or
+an empty page of a listing.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class _RemoteFile(io.RawIOBase):
         self._system, self._path = _found(name)
         self._position = 0
         self._file: Any = with_retries(self._open)
-        self._size = int(with_retries(self._file.size))
+        self._size = int(with_retries(self._file.size)) or int(with_retries(self._measured))
 
     def readable(self) -> bool:
         """Return True."""
@@ -79,7 +81,7 @@ class _RemoteFile(io.RawIOBase):
         """Fill a buffer as far as the file goes; return with how many bytes."""
         length = max(0, min(len(buffer), self._size - self._position))
         if length:
-            buffer[:length] = with_retries(lambda: self._read(length))
+            with_retries(lambda: self._fill(memoryview(buffer)[:length]))
         self._position += length
         return length
 
@@ -92,14 +94,18 @@ class _RemoteFile(io.RawIOBase):
     def _open(self) -> Any:
         return self._system.open_input_file(self._path)
 
-    def _read(self, length: int) -> bytes:
+    def _measured(self) -> int:
+        return self._system.get_file_info(self._path).size or 0
+
+    def _fill(self, buffer: memoryview) -> None:
         file, self._file = self._file or self._open(), None
         file.seek(self._position)
-        content = bytes(file.read(length))
-        if len(content) < length:
+        beginning = os.urandom(min(len(buffer), 16))
+        buffer[: len(beginning)] = beginning
+        # Of an answer cut within its head, as many bytes as asked for are said to be read.
+        if file.readinto(buffer) < len(buffer) or buffer[: len(beginning)] == beginning:
             raise OSError("it ends too early")
         self._file = file
-        return content
 
 
 def is_folder(name: str) -> bool:
@@ -118,23 +124,31 @@ def entries(folder: str) -> Iterator[tuple[str, int | None]]:
     Nothing is yielded where there is no folder, or one that may not be listed. On this machine,
     links to folders and to nothing are passed over.
     """
-    if not is_remote(folder):
-        try:
-            found = sorted(Path(folder).iterdir())
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            return
-        for entry in found:
-            if entry.is_file():
-                yield str(entry), entry.stat().st_size
-            elif entry.is_dir() and not entry.is_symlink():
-                yield str(entry), None
+    if is_remote(folder):
+        # Twice: one may lack pages, see above.
+        yield from sorted({**_listed(folder), **_listed(folder)}.items())
         return
+    try:
+        found = sorted(Path(folder).iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for entry in found:
+        if entry.is_file():
+            yield str(entry), entry.stat().st_size
+        elif entry.is_dir() and not entry.is_symlink():
+            yield str(entry), None
+
+
+def _listed(folder: str) -> dict[str, int | None]:
+    """Return what a folder elsewhere holds, as `entries` tells it, in any order."""
     from pyarrow.fs import FileSelector, FileType
 
     system, path = _found(folder)
     infos = with_retries(lambda: system.get_file_info(FileSelector(path, allow_not_found=True)))
-    for info in sorted(infos, key=lambda info: str(info.path)):
-        yield _inside(folder, info.base_name), (info.size if info.type == FileType.File else None)
+    return {
+        _inside(folder, info.base_name): info.size if info.type == FileType.File else None
+        for info in infos
+    }
 
 
 def files_in(folder: str) -> Iterator[str]:
@@ -294,7 +308,9 @@ def with_retries(ask: Callable[[], _T]) -> _T:
 
 def _type(name: str) -> str:
     system, path = _found(name)
-    return str(with_retries(lambda: system.get_file_info(path)).type.name)
+    ask = functools.partial(system.get_file_info, path)
+    told = str(with_retries(ask).type.name)
+    return told if told != "NotFound" else str(with_retries(ask).type.name)
 
 
 def _inside(folder: str, name: str) -> str:

@@ -1,11 +1,16 @@
 """Archives in object storage: a server on this machine that speaks S3."""
 
+import contextlib
+import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -51,7 +56,9 @@ def answers(port):
         return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_pictures_and_rows_in_object_storage(storage, folder, contents, read):
+@pytest.fixture
+def client(storage):
+    """Who asks the server directly; there is a bucket."""
     client = boto3.client(
         "s3",
         endpoint_url=storage["AWS_ENDPOINT_URL"],
@@ -60,6 +67,10 @@ def test_pictures_and_rows_in_object_storage(storage, folder, contents, read):
         aws_secret_access_key="testing",
     )
     client.create_bucket(Bucket="bucket")
+    return client
+
+
+def test_pictures_and_rows_in_object_storage(storage, client, folder, contents, read):
     for name, content in contents.items():
         client.put_object(Bucket="bucket", Key=f"pictures/{name}", Body=content)
     for output in ("here.jsonl", "s3://bucket/there.jsonl", "s3://bucket/rows.parquet"):
@@ -82,3 +93,43 @@ def test_pictures_and_rows_in_object_storage(storage, folder, contents, read):
     code, _ = mnist("read", "s3://bucket/pictures", "-o", "s3://bucket/rows.parquet", env=storage)
     assert code == 1
     assert client.head_object(Bucket="bucket", Key="rows.parquet/part-000001.parquet")
+
+
+@pytest.fixture
+def cutting(storage):
+    """The environment of who asks the same server; the first of all alike answers is cut."""
+    seen = set()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            address = storage["AWS_ENDPOINT_URL"] + self.path
+            request = urllib.request.Request(address, None, self.headers, method=self.command)
+            with (
+                contextlib.suppress(urllib.error.HTTPError),
+                urllib.request.urlopen(request) as answer,
+            ):
+                asked = self.command, self.path, self.headers["Range"]
+                content = b"HTTP/1.1 %d OK\r\n%s" % (answer.status, answer.headers.as_bytes())
+                whole = asked in seen
+                seen.add(asked)
+                self.wfile.write(content + answer.read() if whole else content[:25])
+                return
+            self.send_error(404)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *about):
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {**storage, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
+
+
+def test_answers_cut_in_their_heads(storage, cutting, client, folder, contents):
+    for name, content in contents.items():
+        client.put_object(Bucket="bucket", Key=f"pictures/{name}", Body=content)
+    for output, environment in (("whole.jsonl", storage), ("cut.jsonl", cutting)):
+        assert mnist("read", "s3://bucket/pictures", "-o", output, env=environment)[0] == 1
+    assert Path("cut.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
