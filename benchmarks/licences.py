@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="the page to write")
     path = parser.parse_args().write
     rows, told = [], set()
-    for extra in ("", "train", "web", "formats", "tensorboard", "mlflow"):
+    for extra in ("", "train", "web", "formats", "parquet", "scale", "tensorboard", "mlflow"):
         for package in sorted(requirements("mnist-classifier", extra) - told):
             told.add(package)
             rows.append([f"`[{extra}]`" if extra else "base", package, licence(package)])

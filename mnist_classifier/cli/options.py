@@ -59,11 +59,6 @@ threshold = click.option(
     help="Marks that score below are refused as no digit; 0 refuses none.",
     show_default="the model's own",
 )
-ray = click.option(
-    "--ray",
-    metavar="WHERE",
-    help="Train on Ray: local for this machine, auto for the cluster that it is in, or an address.",
-)
 gpus = click.option(
     "--gpus",
     type=click.FloatRange(min=0),
@@ -72,6 +67,15 @@ gpus = click.option(
     show_default="0",
 )
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print only the result.")
+
+
+def ray(does: str) -> Callable[[_Function], _Function]:
+    """Return the option for where Ray does what the verb does, such as "Read"."""
+    return click.option(
+        "--ray",
+        metavar="WHERE",
+        help=f"{does} on Ray: local for this machine, auto for its cluster, or an address.",
+    )
 
 
 def cpus(default: str) -> Callable[[_Function], _Function]:

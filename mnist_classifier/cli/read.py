@@ -71,11 +71,7 @@ _MANY = 20  # pictures: how far they are is shown, and a sum at the end
     help="How many processes, or with --ray actors, read at the same time.",
     show_default="as many as processors",
 )
-@click.option(
-    "--ray",
-    metavar="WHERE",
-    help="Read on Ray: local for this machine, auto for the cluster that it is in, or an address.",
-)
+@options.ray("Read")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

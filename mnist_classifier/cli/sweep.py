@@ -57,7 +57,7 @@ _SHOWN = 10  # trials
 @click.option(
     "--resume", type=options.FILE, metavar="SWEEP", help="Go on with this interrupted sweep."
 )
-@options.ray
+@options.ray("Train")
 @options.cpus("1")
 @options.gpus
 @options.quiet

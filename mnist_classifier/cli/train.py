@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Recipe with settings of its own: what mnist sweep wrote, or a run's config.json.",
 )
-@options.ray
+@options.ray("Train")
 @options.cpus("all of this machine's")
 @options.gpus
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs to the run folder.")
