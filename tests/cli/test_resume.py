@@ -11,6 +11,7 @@ import pytest
 from tests.launcher import PROGRAM
 
 EPOCHS = 12
+FEW_STEPS = ("--batch-size", 20)  # nine an epoch
 
 
 def start(launcher, *arguments):
@@ -36,7 +37,8 @@ def resume(folder):
 
 
 def new(folder, small_dir):
-    return "--data-dir", small_dir, "--epochs", EPOCHS, "--output", folder, "--deterministic"
+    settings = ("--data-dir", small_dir, "--epochs", EPOCHS, "--output", folder)
+    return *settings, *FEW_STEPS, "--deterministic"
 
 
 def results(folder):

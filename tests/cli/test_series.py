@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.test_resume import results, run, start, wait_for_a_new_checkpoint
+from tests.cli.test_resume import FEW_STEPS, results, run, start, wait_for_a_new_checkpoint
 from tests.cli.test_train import FILES, train
 from tests.conftest import small_arrays, write_idx_folder
 
@@ -64,7 +64,7 @@ def test_too_few_images_leave_no_series(tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 def test_a_series_cut_off_goes_on_bit_for_bit(launcher, small_dir, tmp_path):
-    settings = ("--data-dir", small_dir, "--epochs", 20, "--deterministic")
+    settings = ("--data-dir", small_dir, "--epochs", 12, *FEW_STEPS, "--deterministic")
     alone, cut = tmp_path / "alone", tmp_path / "series"
     code, output = run(launcher, *settings, "--seed", 1, "--output", alone)
     assert code == 0, output
