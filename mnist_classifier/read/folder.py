@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +16,17 @@ def pictures_in(folder: Path) -> Iterator[Path]:
     Links to folders are not followed, and folders that may not be listed are passed over.
     """
     try:
-        inside = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
     except PermissionError:
         return
-    for path in inside:
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+    for entry in inside:
+        path = folder / entry.name
+        if path.suffix.lower() in SUFFIXES and (
+            entry.is_file(follow_symlinks=False) or path.is_file()
+        ):
             yield path
-        elif path.is_dir() and not path.is_symlink():
+        elif entry.is_dir(follow_symlinks=False):
             yield from pictures_in(path)
 
 

@@ -10,15 +10,16 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from queue import SimpleQueue
+from time import perf_counter
 from typing import IO, Any, cast
 
-from mnist_classifier.errors import MnistError, PictureError, SettingsError
+from mnist_classifier.errors import MnistError, SettingsError
 from mnist_classifier.read import worker
 from mnist_classifier.read.child import surroundings
 from mnist_classifier.read.outcome import Outcome, Request, read_one
@@ -28,6 +29,8 @@ from mnist_classifier.read.reader import DigitReader
 
 _FEW = 16  # pictures that are read before a process has started
 _AHEAD = 16  # pictures for each process: read, being read, or waiting, ahead of the next outcome
+_TOGETHER = 8  # pictures that a process is asked for at once, at most
+_SOON = 0.02  # seconds in which it answers then
 
 
 def read_many(
@@ -105,27 +108,30 @@ class _Process:
             MnistError: It cannot.
         """
         try:
-            self._ask(self._first)
+            self._send(self._first)
+            self._answer()
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise MnistError(
                 f"a process that reads pictures {self._end()} before it began; expected memory "
                 "for one a job: give fewer jobs"
             ) from error
 
-    def read(self, request: Request) -> Outcome:
-        """Read a picture.
-
-        Raises:
-            PictureError: The process ended.
-        """
+    def read(self, requests: Sequence[Request]) -> Iterator[Outcome]:
+        """Read pictures; the last outcome has an error where one of them ended the process."""
+        waiting = deque(requests)
         try:
-            outcome: Outcome = self._ask(request)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise PictureError(
-                f"{request.name}: the process that read it {self._end()}; expected a picture that "
-                "can be read in the memory there is: give fewer jobs, or save it again"
-            ) from error
-        return outcome
+            self._send(requests)
+            while waiting:
+                yield self._answer()
+                waiting.popleft()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            name = waiting[0].name
+            yield Outcome(
+                name,
+                None,
+                f"{name}: the process that read it {self._end()}; expected a picture that "
+                "can be read in the memory there is: give fewer jobs, or save it again",
+            )
 
     @property
     def has_ended(self) -> bool:
@@ -142,12 +148,15 @@ class _Process:
         with contextlib.suppress(OSError), self._process:  # what it did not take any more
             pass
 
-    def _ask(self, question: object) -> Any:
+    def _send(self, question: object) -> None:
         content = pickle.dumps(question)  # all of it, before any is sent
-        stdin, stdout = cast("IO[bytes]", self._process.stdin), self._process.stdout
+        stdin = cast("IO[bytes]", self._process.stdin)
         stdin.write(content)
         stdin.flush()
-        answer, error = pickle.load(cast("IO[bytes]", stdout))  # noqa: S301 — from a process of ours
+
+    def _answer(self) -> Any:
+        stdout = cast("IO[bytes]", self._process.stdout)
+        answer, error = pickle.load(stdout)  # noqa: S301 — from a process of ours
         if error is not None:
             raise error
         return answer
@@ -174,17 +183,19 @@ class _Processes:
         for _ in range(count):
             self._idle.put(None)
 
-    def read(self, request: Request) -> Outcome:
-        """Read a picture in a process that has nothing to do."""
+    def read(self, requests: Sequence[Request]) -> tuple[list[Outcome], float]:
+        """Read pictures in a process that has nothing to do; return how many seconds it took."""
         process = self._idle.get()
+        outcomes: list[Outcome] = []
+        began = perf_counter()
         try:
-            if process is None or process.has_ended:
-                process = self._begin_instead_of(process)
-            return process.read(request)
-        except PictureError as error:
-            return Outcome(request.name, None, str(error))
+            while rest := requests[len(outcomes) :]:
+                if process is None or process.has_ended:
+                    process = self._begin_instead_of(process)
+                outcomes += process.read(rest)
         finally:
             self._idle.put(process)
+        return outcomes, perf_counter() - began
 
     def end(self) -> None:
         """End all processes at once; none starts any more."""
@@ -216,14 +227,25 @@ def _in_order(
 ) -> Generator[Outcome, None, None]:
     processes = _Processes(count, start)
     threads = ThreadPoolExecutor(count)
-    waiting: deque[Future[Outcome]] = deque()
+    waiting: deque[Future[tuple[list[Outcome], float]]] = deque()
+    together, ahead = 1, 0
+
+    def next_outcomes() -> list[Outcome]:
+        nonlocal together, ahead
+        outcomes, seconds = waiting.popleft().result()
+        ahead -= len(outcomes)
+        together = max(1, min(_TOGETHER, 2 * together, int(_SOON / seconds * len(outcomes))))
+        return outcomes
+
     try:
-        for request in requests:
-            waiting.append(threads.submit(processes.read, request))
-            while waiting and (len(waiting) >= _AHEAD * count or waiting[0].done()):
-                yield waiting.popleft().result()
+        requests = iter(requests)
+        while batch := list(islice(requests, together)):
+            waiting.append(threads.submit(processes.read, batch))
+            ahead += len(batch)
+            while waiting and (ahead >= _AHEAD * count or waiting[0].done()):
+                yield from next_outcomes()
         while waiting:
-            yield waiting.popleft().result()
+            yield from next_outcomes()
     finally:
         processes.end()
         threads.shutdown(cancel_futures=True)

@@ -23,6 +23,7 @@ SETTINGS = ("version", "model", "line_model", "threshold", "max_pixels", "patter
 
 # What no parser of UTF-8 takes; and a backslash that would be taken for how `to_name` tells it.
 _TOLD_OTHERWISE = re.compile("[\ud800-\udfff]" r"|\\(?=x[89a-f][0-9a-f]|x5c|ud[89a-f][0-9a-f]{2})")
+_TOLD = re.compile(r"\\x([89a-f][0-9a-f]|5c)|\\u(d[89a-f][0-9a-f]{2})")
 
 
 def to_name(picture: str) -> str:
@@ -38,6 +39,18 @@ def to_name(picture: str) -> str:
     return _TOLD_OTHERWISE.sub(
         lambda found: r"\x5c" if found[0] == "\\" else escaped(found[0]), picture
     )
+
+
+def to_path(name: str) -> str:
+    """Return the path that `to_name` made a name of."""
+
+    def meant(found: re.Match[str]) -> str:
+        byte, half = found.groups()
+        if half:
+            return chr(int(half, 16))
+        return "\\" if byte == "5c" else chr(0xDC00 + int(byte, 16))
+
+    return _TOLD.sub(meant, name)
 
 
 def to_row(outcome: Outcome) -> dict[str, Any]:

@@ -3,8 +3,8 @@
     python -m mnist_classifier.read.worker
 
 Pickles on standard input: first the folder to be in, what makes the reader, and the pattern; then
-a request each. Each is answered on standard output by a pair: an outcome, and an exception or None.
-`many` starts it. It ends where nobody asks any more.
+lists of requests. Each request is answered on standard output by a pair: an outcome, and an
+exception or None. `many` starts it. It ends where nobody asks any more.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def main() -> None:
             reader = make_reader()
             answer(None)
             while True:
-                answer(read_one(reader, ask(), pattern))
+                for request in ask():
+                    answer(read_one(reader, request, pattern))
         except MnistError as error:
             answer(None, error)
         except (EOFError, BrokenPipeError):

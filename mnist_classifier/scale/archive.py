@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Protocol
 
 from mnist_classifier.errors import OutputError, require
@@ -16,7 +16,7 @@ from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.read.rows import settings_of
 from mnist_classifier.scale import fetching, storage, tables
-from mnist_classifier.scale.forms import BY_SUFFIX
+from mnist_classifier.scale.forms import BY_SUFFIX, Form
 from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import Listing, write_listing
 from mnist_classifier.scale.local import read_locally
@@ -96,8 +96,12 @@ def read_archive(
         _begin(parts, begin, _limited(items_of(sources, column), limit))
         form = BY_SUFFIX[parts.suffix](settings, others)
         job = Job(reader.single_threaded(), pattern, parts, form, column, os.getcwd())  # noqa: PTH109
-        _read_missing(job, reader, ray, jobs, progress)
-        summary = _finish(job, begin, reader)
+        with Listing(parts.listing) as listing:
+            summary = Summary()
+            _read_missing(job, listing, reader, ray, jobs, progress, summary)
+            _join(parts, form, len(listing.sizes()))
+            pictures = _least_sure(job, listing, summary)
+            write_report(parts.output, begin, summary, pictures, reader, pattern)
         if parts.joins:
             storage.remove(parts.folder)
     return summary
@@ -124,27 +128,39 @@ def _begin(parts: Parts, begin: dict[str, Any], items: Iterator[Any]) -> None:
 
 def _read_missing(
     job: Job,
+    listing: Listing,
     reader: DigitReader,
     ray: str | None,
     jobs: int | None,
     progress: ProgressListener | None,
+    summary: Summary,
 ) -> None:
-    with Listing(job.parts.listing) as listing:
-        sizes = listing.sizes()
+    """Read the parts that are not there, and sum up all."""
+    sizes = listing.sizes()
+    begins = list(accumulate(sizes, initial=0))
     finished = job.parts.finished()
     missing = [number for number in range(len(sizes)) if number not in finished]
-    if not missing:
-        return
-    if progress:
-        progress.grow(sum(sizes[number] for number in missing))
-    if ray is None:
-        written = read_locally(job, reader, missing, jobs)
-    else:
-        written = read_on_ray(job, missing, ray, jobs)
-    with contextlib.closing(written):
-        while done := _next(written):
-            if progress:
-                progress.advance(done.errors, done.pictures)
+    if missing:
+        if progress:
+            progress.grow(sum(sizes[number] for number in missing))
+        if ray is None:
+            written = read_locally(job, reader, missing, jobs)
+        else:
+            written = read_on_ray(job, missing, ray, jobs)
+        with contextlib.closing(written):
+            # While others are read, this process has time to sum up.
+            while done := _next(written):
+                _sum_up(job, done.number, begins[done.number], summary)
+                if progress:
+                    progress.advance(done.errors, done.pictures)
+    for number in sorted(finished):
+        _sum_up(job, number, begins[number], summary)
+
+
+def _sum_up(job: Job, number: int, first_row: int, summary: Summary) -> None:
+    content = storage.read_file(job.parts.part(number), _MOST_OF_A_PART)
+    for row, facts in enumerate(job.form.facts(io.BytesIO(content)), first_row):
+        summary.add(row, facts)
 
 
 def _next(written: Iterator[Done]) -> Done | None:
@@ -152,20 +168,14 @@ def _next(written: Iterator[Done]) -> Done | None:
         return next(written, None)
 
 
-def _finish(job: Job, begin: dict[str, Any], reader: DigitReader) -> Summary:
-    """Sum up all parts, and join them where the output is a file."""
-    parts, form, summary = job.parts, job.form, Summary()
-    with Listing(parts.listing) as listing, contextlib.ExitStack() as open_now:
-        joined = open_now.enter_context(storage.writing(parts.output)) if parts.joins else None
-        for number in range(len(listing.sizes())):
+def _join(parts: Parts, form: Form, count: int) -> None:
+    """Join all parts, where the output is a file."""
+    if not parts.joins:
+        return
+    with storage.writing(parts.output) as joined:
+        for number in range(count):
             content = storage.read_file(parts.part(number), _MOST_OF_A_PART)
-            for row in form.facts(io.BytesIO(content)):
-                summary.add(row)
-            if joined:
-                joined.write(content if number == 0 else content[len(form.header) :])
-        pictures = _least_sure(job, listing, summary)
-        write_report(parts.output, begin, summary, pictures, reader, job.pattern)
-    return summary
+            joined.write(content if number == 0 else content[len(form.header) :])
 
 
 def _least_sure(job: Job, listing: Listing, summary: Summary) -> Iterator[tuple[str, Picture]]:

@@ -75,12 +75,15 @@ class _Text(Form):
 
     def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
         """Return rows as a file's bytes."""
-        row = FORMS[self.suffix].row
-        rows = (row(o, self._plain(beside)) for o, beside in zip(outcomes, others, strict=True))
+        row, none = FORMS[self.suffix].row, self._plain({})
+        rows = (
+            row(outcome, self._plain(beside) if beside else none)
+            for outcome, beside in zip(outcomes, others, strict=True)
+        )
         return self.header + b"".join(rows)
 
     def _plain(self, others: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values that JSON can hold."""
+        """Return what stands beside an outcome, as values that JSON can hold."""
         told: dict[str, Any] = json.loads(json.dumps(self._beside(others), default=str))
         return told
 
@@ -133,7 +136,7 @@ class Parquet(Form):
         from pyarrow import parquet
 
         rows = [
-            {**to_row(outcome), **self._beside(beside), "picture": _utf8(outcome.picture)}
+            {**to_row(outcome), **self._beside(beside)}
             for outcome, beside in zip(outcomes, others, strict=True)
         ]
         sink = pyarrow.BufferOutputStream()
@@ -175,8 +178,3 @@ class Parquet(Form):
 
 BY_SUFFIX: Mapping[str, type[Form]] = {".parquet": Parquet, ".jsonl": JsonLines, ".csv": Csv}
 """By how an output's name ends."""
-
-
-def _utf8(text: str) -> str:
-    r"""Return a text that is UTF-8; a byte that is none becomes ``\udc80``, as JSON has it."""
-    return text.encode("utf-8", "backslashreplace").decode()

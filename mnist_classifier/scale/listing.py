@@ -105,14 +105,8 @@ class Listing:
 
     def part(self, number: int) -> Sequence[Item]:
         """Return a part's items."""
-        rows = self._table.read_row_group(number).to_pylist()
+        columns = [column.to_pylist() for column in self._table.read_row_group(number).columns]
         return [
-            Item(
-                os.fsdecode(row["picture"]),
-                None if row["inside"] is None else os.fsdecode(row["inside"]),
-                row["place"],
-                row["size"],
-                row["error"],
-            )
-            for row in rows
+            Item(os.fsdecode(picture), None if inside is None else os.fsdecode(inside), *rest)
+            for picture, inside, *rest in zip(*columns, strict=True)
         ]

@@ -14,7 +14,7 @@ from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import Listing
 
-_WAITING = 2  # parts that an actor has: one that it reads, and the next
+_WAITING = 4  # parts that an actor has: one that it reads, and those that come next
 
 
 def read_on_ray(

@@ -11,7 +11,7 @@ from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
-from mnist_classifier.read.rows import settings_of
+from mnist_classifier.read.rows import settings_of, to_path
 from mnist_classifier.scale import storage
 from mnist_classifier.scale.forms import BY_SUFFIX
 from mnist_classifier.scale.kinds import suffix_of
@@ -58,8 +58,8 @@ def report_on(path: Path, reader: DigitReader, pattern: Pattern | None) -> Summa
     """Sum up a file of rows that a `RowFile` wrote, and write the report on it."""
     summary = Summary()
     with path.open("rb") as file:
-        for row in BY_SUFFIX[path.suffix.lower()].facts(file):
-            summary.add(row)
-    pictures = [(name, name) for _, name in summary.least_sure]
+        for number, row in enumerate(BY_SUFFIX[path.suffix.lower()].facts(file)):
+            summary.add(number, row)
+    pictures = [(name, to_path(name)) for _, name in summary.least_sure]
     write_report(str(path), settings_of(reader, pattern), summary, pictures, reader, pattern)
     return summary

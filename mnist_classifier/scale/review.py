@@ -33,8 +33,8 @@ def contact_sheet(
 
     Args:
         title: Of the page.
-        pictures: Each with its name. They are read again: the page holds the images of their
-            digits. One that cannot be had any more is left out.
+        pictures: Each with its name in rows. They are read again: the page holds the images of
+            their digits. One that cannot be had any more is left out.
         reader: Reads them, as it read the archive.
         pattern: What each line is known to look like.
     """
@@ -53,10 +53,9 @@ def _card(name: str, picture: Picture, reader: DigitReader, pattern: Pattern | N
     reading = reader.read(picture, pattern)
     shown, _ = load_picture(picture, reader.max_pixels)
     digits = " ".join(_encoded(_to_8_bits(digit.image)) for digit in reading.digits)
-    named = name.encode("utf-8", "backslashreplace").decode()
-    attributes = {"picture": named, "read": reading.text, "digits": digits}
+    attributes = {"picture": name, "read": reading.text, "digits": digits}
     data = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in attributes.items())
-    text, told = html.escape(reading.text), html.escape(named)
+    text, told = html.escape(reading.text), html.escape(name)
     return (
         f'<article {data}><img class="picture" alt="" src="data:image/png;base64,'
         f'{_encoded(_small(shown))}"><textarea rows="{reading.text.count(chr(10)) + 1}" '

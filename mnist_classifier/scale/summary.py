@@ -32,11 +32,15 @@ class Summary:
     """How many could not be read, by reason."""
     histogram: list[int] = field(default_factory=lambda: [0] * BARS)
     """How many of those that were read are 0–10 % sure, 10–20 %, …, 90–100 %."""
-    _rows: int = 0
     _unsure: list[tuple[float, int, str]] = field(default_factory=list)
 
-    def add(self, row: RowFacts) -> None:
-        """Count a row."""
+    def add(self, number: int, row: RowFacts) -> None:
+        """Count a row; rows may come in any order.
+
+        Args:
+            number: Which one it is, from 0.
+            row: What it tells.
+        """
         if row.error is not None:
             _count(self.errors, _reason(row.error, row.picture))
         elif row.refused is not None:
@@ -44,12 +48,11 @@ class Summary:
         else:
             self.read += 1
             self.histogram[min(int(row.confidence * BARS), BARS - 1)] += 1
-            least = (-row.confidence, -self._rows, row.picture)
+            least = (-row.confidence, -number, row.picture)
             if len(self._unsure) < LEAST_SURE:
                 heapq.heappush(self._unsure, least)
             else:
                 heapq.heappushpop(self._unsure, least)
-        self._rows += 1
 
     @property
     def least_sure(self) -> list[tuple[int, str]]:
@@ -61,8 +64,8 @@ class Summary:
         """Return all of it as values that JSON can hold."""
         return {
             "read": self.read,
-            "refused": dict(self.refused.most_common()),
-            "errors": dict(self.errors.most_common()),
+            "refused": dict(_sorted(self.refused)),
+            "errors": dict(_sorted(self.errors)),
             "confidence": self.histogram,
         }
 
@@ -78,7 +81,7 @@ class Summary:
         refused, errors = self.refused.total(), self.errors.total()
         lines = [f"read {self.read:,}, refused {refused:,}, errors {errors:,}"]
         for title, reasons in (("refused", self.refused), ("errors", self.errors)):
-            for reason, count in reasons.most_common(5):
+            for reason, count in _sorted(reasons)[:5]:
                 lines.append(f"  {title} {count:,}: {reason}")
         most = max(self.histogram)
         for bar, count in enumerate(self.histogram):
@@ -93,6 +96,11 @@ def _reason(message: str, picture: str) -> str:
     """Return what messages of one kind share: no name, no numbers, no advice."""
     told = message.replace(picture, "").partition(";")[0].strip(" :")
     return _NUMBER.sub("…", told)
+
+
+def _sorted(reasons: Counter[str]) -> list[tuple[str, int]]:
+    """Return reasons, the most frequent first, those alike by name."""
+    return sorted(reasons.items(), key=lambda counted: (-counted[1], counted[0]))
 
 
 def _count(reasons: Counter[str], reason: str) -> None:

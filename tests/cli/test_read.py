@@ -361,7 +361,8 @@ def test_a_name_that_is_no_utf_8_leaves_rows_that_every_parser_takes(pictures, t
         assert mnist("read", pictures, "--output", rows).returncode == 0
         content = rows.read_bytes()
         again = mnist("read", pictures, "--output", rows)
-        assert (again.returncode, again.stderr) == (0, b"read 3, refused 0, errors 0\n")
+        assert again.returncode == 0
+        assert again.stderr.startswith(b"read 3, refused 0, errors 0\n")
         assert rows.read_bytes() == content
     told = r"/\xff.png" if "csv" in form else r"/\\xff.png"  # in JSON, a backslash is escaped
     assert f"{pictures}{told}" in content.decode()

@@ -11,7 +11,7 @@ from mnist_classifier.errors import OutputError, SettingsError
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.reading import Digit, Line, Reading
 from mnist_classifier.read.row_file import RowFile
-from mnist_classifier.read.rows import SETTINGS, settings_of, to_name
+from mnist_classifier.read.rows import SETTINGS, settings_of, to_name, to_path
 
 FORMS = pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
 IMAGE = np.zeros((28, 28), np.float32)
@@ -72,6 +72,7 @@ def test_a_name_that_is_no_utf_8_is_told_so_that_it_is_known_again(name):
     told = to_name(os.fsdecode(name)).encode()  # which half of a surrogate pair would not let be
     back = re.sub(rb"\\x(5c|[89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), told)
     assert back == name
+    assert os.fsencode(to_path(told.decode())) == name
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,7 @@ def test_a_name_that_is_no_utf_8_is_told_so_that_it_is_known_again(name):
 )
 def test_how_a_name_is_told(name, told):
     assert to_name(name) == told
+    assert to_path(told) == name
 
 
 @FORMS

@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import random
 import re
 from pathlib import Path
 
@@ -22,10 +23,10 @@ def test_reasons_are_counted_without_names_and_numbers():
     for number in range(3):
         name = f"{number}.png"
         refused = f"no digit: scores 0.{number}, threshold 0.25"
-        summary.add(RowFacts(name, "", 0, refused, None))
-        summary.add(RowFacts(name, "", 0, None, f"{name}: empty; expected a picture"))
-    summary.add(RowFacts("a", "7", 1.0, None, None))
-    summary.add(RowFacts("b", "7", 0.05, None, None))
+        summary.add(number, RowFacts(name, "", 0, refused, None))
+        summary.add(3 + number, RowFacts(name, "", 0, None, f"{name}: empty; expected a picture"))
+    summary.add(6, RowFacts("a", "7", 1.0, None, None))
+    summary.add(7, RowFacts("b", "7", 0.05, None, None))
     assert summary.to_dict() == {
         "read": 2,
         "refused": {"no digit: scores …, threshold …": 3},
@@ -42,7 +43,7 @@ def test_different_reasons_without_end_need_no_memory():
     summary = Summary()
     for number in range(1000):
         letters = "".join(chr(97 + int(digit)) for digit in str(number))
-        summary.add(RowFacts("a", "", 0, None, f"a: {letters}"))
+        summary.add(number, RowFacts("a", "", 0, None, f"a: {letters}"))
     assert len(summary.errors) <= 101
     assert summary.errors.total() == 1000
 
@@ -50,8 +51,8 @@ def test_different_reasons_without_end_need_no_memory():
 def test_the_least_sure_are_kept_in_order():
     summary = Summary()
     count = 11 * LEAST_SURE + 1
-    for row in range(count):
-        summary.add(RowFacts(f"{row}.png", "7", (row * 7 % count) / count, None, None))
+    for row in random.Random(0).sample(range(count), count):  # in any order
+        summary.add(row, RowFacts(f"{row}.png", "7", (row * 7 % count) / count, None, None))
     expected = sorted(range(count), key=lambda row: row * 7 % count)[:LEAST_SURE]
     assert summary.least_sure == [(row, f"{row}.png") for row in expected]
 
@@ -59,7 +60,7 @@ def test_the_least_sure_are_kept_in_order():
 def test_the_least_sure_are_a_tenth_at_most():
     summary = Summary()
     for row, sure in enumerate((0.9, 0.2, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.1)):
-        summary.add(RowFacts(f"{row}.png", "7", sure, None, None))
+        summary.add(row, RowFacts(f"{row}.png", "7", sure, None, None))
     assert summary.least_sure == [(3, "3.png"), (10, "10.png")]
 
 
