@@ -120,7 +120,8 @@ class _Process:
         """Read pictures; the last outcome has an error where one of them ended the process."""
         waiting = deque(requests)
         try:
-            self._send(requests)
+            # Each in a pickle of its own: one may end the process that unpickles it.
+            self._send(list(map(pickle.dumps, requests)))
             while waiting:
                 yield self._answer()
                 waiting.popleft()

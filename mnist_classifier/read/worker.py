@@ -3,7 +3,7 @@
     python -m mnist_classifier.read.worker
 
 Pickles on standard input: first the folder to be in, what makes the reader, and the pattern; then
-lists of requests. Each request is answered on standard output by a pair: an outcome, and an
+lists of pickled requests. Each request is answered on standard output by a pair: an outcome, and an
 exception or None. `many` starts it. It ends where nobody asks any more.
 """
 
@@ -42,7 +42,8 @@ def main() -> None:
             reader = make_reader()
             answer(None)
             while True:
-                for request in ask():
+                for content in ask():
+                    request = pickle.loads(content)  # noqa: S301 — from there, too
                     answer(read_one(reader, request, pattern))
         except MnistError as error:
             answer(None, error)

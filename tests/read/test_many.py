@@ -97,6 +97,20 @@ def test_a_picture_that_ends_its_process_is_an_error_and_the_others_are_read(rea
     assert rows == alone
 
 
+def test_of_pictures_asked_for_together_only_the_one_that_ends_the_process_is_an_error(
+    children, reader, paths
+):
+    processes = many._Processes(1, partial(many._Process, reader.single_threaded(), None))
+    try:
+        pictures = [paths[0], Deadly(), Deadly(), paths[0]]
+        outcomes, _ = processes.read(list(map(Request, pictures)))
+    finally:
+        processes.end()
+        processes.close()
+    assert [outcome.kind for outcome in outcomes] == ["read", "error", "error", "read"]
+    assert not children()
+
+
 def test_an_idle_process_that_ends_costs_no_picture(children, reader, paths):
     processes = many._Processes(1, partial(many._Process, reader.single_threaded(), None))
 
