@@ -12,9 +12,10 @@ from mnist_classifier.ray_runtime import joined, last_line
 from mnist_classifier.read.many import read_many
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
-from mnist_classifier.scale.listing import Listing
+from mnist_classifier.scale.listing import MOST, Listing
 
-_WAITING = 4  # parts that an actor has: one that it reads, and those that come next
+_WAITING = 4  # tasks that an actor has: one that it does, and those that come next
+_SHARES = 50  # tasks of an actor, or more: none waits long for another at the end
 
 
 def read_on_ray(
@@ -22,7 +23,7 @@ def read_on_ray(
 ) -> Generator[Done, None, None]:
     """Read parts; yield those that are written, as they come.
 
-    Pictures do not pass through Ray: an actor is told a part's number, fetches the part's pictures
+    Pictures do not pass through Ray: an actor is told parts' numbers, fetches each part's pictures
     one after the other, writes its rows, and answers with a few numbers. What Ray starts again,
     since a worker or a node was lost, writes the same file again.
 
@@ -42,10 +43,9 @@ def read_on_ray(
     with _session(address):
         import ray
 
-        parts = ray.data.from_items(
-            [{"part": number} for number in missing], override_num_blocks=len(missing)
-        )
-        done = parts.map_batches(
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        tasks = _tasks(job, missing, min(cores, actors or cores))
+        done = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
             _Reads,
             fn_constructor_args=(job,),
             batch_size=1,
@@ -56,9 +56,9 @@ def read_on_ray(
         )
         try:
             for row in done.iter_rows():
+                yield from (Done(*map(int, numbers)) for numbers in row["done"])
                 if row["stopped"]:
                     raise OutputError(row["stopped"])
-                yield Done(row["part"], row["pictures"], row["errors"])
         except ray.exceptions.RayError as error:
             raise MnistError(
                 f"Ray stopped: {last_line(error)}; expected it to go on: what is read stands, so "
@@ -82,25 +82,37 @@ class _Reads:
         self._isolated = ray.get_runtime_context().was_current_actor_reconstructed
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Read a part."""
-        number = int(batch["part"][0])
+        """Read the parts of a task, until one cannot be written."""
+        done, stopped = [], ""
+        try:
+            for number in map(int, batch["parts"][0]):
+                part = self._read(number)
+                done.append([number, part.pictures, part.errors])
+        except OutputError as error:
+            stopped = str(error)
+        return {"done": [done], "stopped": [stopped]}
+
+    def _read(self, number: int) -> Done:
         items = self._listing.part(number)
         pictures = fetching.pictures(items, self._job.column)
         outcomes = read_many(
             self._reader, pictures, self._job.pattern, jobs=1, isolated=self._isolated
         )
-        stopped, done = "", Done(number, 0, 0)
         with contextlib.closing(outcomes):
-            try:
-                done = self._job.write(number, items, outcomes)
-            except OutputError as error:
-                stopped = str(error)
-        return {
-            "part": [number],
-            "pictures": [done.pictures],
-            "errors": [done.errors],
-            "stopped": [stopped],
-        }
+            return self._job.write(number, items, outcomes)
+
+
+def _tasks(job: Job, missing: Sequence[int], actors: int) -> list[dict[str, Any]]:
+    """Put parts together: a task takes Ray itself as long as an actor takes for ten pictures."""
+    with Listing(job.parts.listing) as listing:
+        sizes = listing.sizes()
+    enough = min(MOST, sum(sizes[number] for number in missing) / (_SHARES * actors))
+    tasks: list[list[int]] = [[]]
+    for number in missing:
+        if sum(sizes[other] for other in tasks[-1]) >= enough:
+            tasks.append([])
+        tasks[-1].append(number)
+    return [{"parts": parts} for parts in tasks]
 
 
 @contextlib.contextmanager
