@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +65,8 @@ class LineModel:
         """
         if len(strips) < 2 or self._threads == 1:
             return [self._read(strip) for strip in strips]
+        from concurrent.futures import ThreadPoolExecutor  # takes long to import
+
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(self._read, strips))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +90,8 @@ class Model:
         if len(images) <= size:
             return self._run(images)
         chunks = [images[i : i + size] for i in range(0, len(images), size)]
+        from concurrent.futures import ThreadPoolExecutor  # takes long to import
+
         with ThreadPoolExecutor(self._threads) as pool:
             return np.concatenate(list(pool.map(self._run, chunks)))
 

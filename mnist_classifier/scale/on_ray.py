@@ -43,15 +43,19 @@ def read_on_ray(
     with _session(address):
         import ray
 
-        cores = int(ray.cluster_resources().get("CPU", 1))
-        tasks = _tasks(job, missing, min(cores, actors or cores))
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        at_first = min(cores, actors or cores)
+        tasks = _tasks(job, missing, at_first)
         done = ray.data.from_items(tasks, override_num_blocks=len(tasks)).map_batches(
             _Reads,
             fn_constructor_args=(job,),
             batch_size=1,
             num_cpus=1,
             compute=ray.data.ActorPoolStrategy(
-                min_size=1, max_size=actors, max_tasks_in_flight_per_actor=_WAITING
+                min_size=1,
+                initial_size=at_first,
+                max_size=actors,
+                max_tasks_in_flight_per_actor=_WAITING,
             ),
         )
         try:

@@ -1,6 +1,5 @@
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,9 +9,9 @@ import pytest
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import MnistError, SettingsError
-from mnist_classifier.read import many
 from mnist_classifier.read.many import read_many
 from mnist_classifier.read.outcome import Outcome, Request
+from mnist_classifier.read.processes import Processes
 from mnist_classifier.read.rows import to_row
 from tests.read.drawing import png, write
 
@@ -100,7 +99,7 @@ def test_a_picture_that_ends_its_process_is_an_error_and_the_others_are_read(rea
 def test_of_pictures_asked_for_together_only_the_one_that_ends_the_process_is_an_error(
     children, reader, paths
 ):
-    processes = many._Processes(1, partial(many._Process, reader.single_threaded(), None))
+    processes = Processes(1, reader.single_threaded(), None)
     try:
         pictures = [paths[0], Deadly(), Deadly(), paths[0]]
         outcomes, _ = processes.read(list(map(Request, pictures)))
@@ -112,7 +111,7 @@ def test_of_pictures_asked_for_together_only_the_one_that_ends_the_process_is_an
 
 
 def test_an_idle_process_that_ends_costs_no_picture(children, reader, paths):
-    processes = many._Processes(1, partial(many._Process, reader.single_threaded(), None))
+    processes = Processes(1, reader.single_threaded(), None)
 
     def read():
         return [outcome.reading.text for outcome in processes.read([Request(paths[0])] * 2)[0]]
