@@ -56,7 +56,7 @@ def read_many(
     first = list(islice(requests, _FEW + 1))
     if not isolated and (count == 1 or len(first) <= _FEW):
         return (read_one(reader, request, known) for request in chain(first, requests))
-    # Not imported for a picture alone: what starts processes takes as long to import as it to read.
+    # Not imported for a picture alone, which is read sooner than this is imported.
     from mnist_classifier.read.processes import read_in_processes
 
     return read_in_processes(chain(first, requests), count, reader.single_threaded(), known)

@@ -15,7 +15,7 @@ from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import MOST, Listing
 
 _WAITING = 4  # tasks that an actor has: one that it does, and those that come next
-_SHARES = 50  # tasks of an actor, or more: none waits long for another at the end
+_TASKS_EACH = 50  # for an actor, if there are parts enough: none waits long at the end
 
 
 def read_on_ray(
@@ -107,10 +107,10 @@ class _Reads:
 
 
 def _tasks(job: Job, missing: Sequence[int], actors: int) -> list[dict[str, Any]]:
-    """Put parts together: a task takes Ray itself as long as an actor takes for ten pictures."""
+    """Put parts together: Ray's own work for a task takes as long as ten small pictures."""
     with Listing(job.parts.listing) as listing:
         sizes = listing.sizes()
-    enough = min(MOST, sum(sizes[number] for number in missing) / (_SHARES * actors))
+    enough = min(MOST, sum(sizes[number] for number in missing) / (_TASKS_EACH * actors))
     tasks: list[list[int]] = [[]]
     for number in missing:
         if sum(sizes[other] for other in tasks[-1]) >= enough:

@@ -112,7 +112,7 @@ def is_actor(process):
 
 
 def test_the_same_rows_as_without_ray(undisturbed, second_node, reader, monkeypatch):
-    monkeypatch.setattr(on_ray, "_SHARES", 2)  # so a task has several parts
+    monkeypatch.setattr(on_ray, "_TASKS_EACH", 2)  # so a task has several parts
     parquet = pytest.importorskip("pyarrow.parquet")
     summary = read_archive(["pictures"], "rows.parquet", reader, ray="auto")
     rows = [json.loads(line) for line in undisturbed.splitlines()]
