@@ -1,13 +1,16 @@
 """`mnist train --seeds --ray`: workers and the command are killed; the end is as without Ray."""
 
+import os
 import signal
+import subprocess
 import sys
 
 import pytest
 
 from mnist_classifier.errors import ClusterError, OutputError
-from tests.cli.test_resume import results, start
+from tests.cli.test_resume import results
 from tests.cli.test_train import train
+from tests.launcher import PROGRAM
 from tests.scale_training.conftest import kill_a_worker, until
 
 pytest.importorskip("ray", reason="Ray is not installed")
@@ -22,6 +25,17 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="sends signals"),
 ]
 EPOCHS = 60
+
+
+def start(*arguments):
+    """Start `mnist train` in a Python of its own: Ray is not begun in a fork."""
+    return subprocess.Popen(
+        [*PROGRAM, "train", "--no-show", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TERM": "dumb"},
+    )
 
 
 def newest(series):
