@@ -26,7 +26,7 @@ def items(file: str, column: str | None) -> Iterator[Item]:
                     picture = f"{file}/{member.name}"
                     yield Item(picture, file, member.offset_data, member.size)
                 if count_of_members % _TOGETHER == 0:
-                    tar.members.clear()  # type: ignore[attr-defined]
+                    tar.members.clear()  # type: ignore[attr-defined]  # not in its annotations
             content.seek(tar.offset - _BLOCK if tar.offset else 0)
             if _BLOCK * b"\0" not in (content.read(_BLOCK), content.read(_BLOCK)):
                 raise tarfile.ReadError("no end of the tar, or something else, where it should end")

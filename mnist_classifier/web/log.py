@@ -75,7 +75,7 @@ class _StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             sys.stderr.write(self.format(record) + "\n")
-        except Exception:
+        except Exception:  # as logging's own handlers: a line that fails stops no request
             self.handleError(record)
 
 
