@@ -6,23 +6,30 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
 from mnist_classifier.cli import archive, options
-from mnist_classifier.errors import PictureError, SettingsError, printable
+from mnist_classifier.errors import PictureError, SettingsError
 from mnist_classifier.native_output import native_lines_dropped
-from mnist_classifier.read.certainty import percent
 
 if TYPE_CHECKING:
     from mnist_classifier.cli.progress import Progress
     from mnist_classifier.read.outcome import Outcome
+    from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.picture import Picture
+    from mnist_classifier.read.printed import Printed
+    from mnist_classifier.read.reader import DigitReader
     from mnist_classifier.read.row_file import RowFile
+
+    Shown = AbstractContextManager[Progress | None]
 
 _STDIN = "-"
 _MANY = 20  # pictures: how far they are is shown, and a sum at the end
@@ -117,7 +124,6 @@ def read(
     of several was damaged or missing; the others are read. 2: other mistakes.
     141: whoever read the output stopped, as with | head.
     """
-    from mnist_classifier.read.many import read_many
     from mnist_classifier.read.pattern import Pattern
     from mnist_classifier.read.reader import DigitReader
 
@@ -128,46 +134,101 @@ def read(
     )
     if archive.is_wanted(pictures, output, ray):
         return archive.read(pictures, output, reader, known, ray, jobs, limit, column)
-    files = islice(_files(pictures), limit)
-    with contextlib.ExitStack() as until_read:
-        rows = None
-        if output is not None:
-            from mnist_classifier.read.row_file import RowFile
-            from mnist_classifier.read.rows import settings_of
+    reads = _Reads(reader, known, jobs)
+    files, shown = islice(_files(pictures), limit), _progress(pictures, limit)
+    if output is not None:
+        tally = _write_rows(output, reads, files, shown)
+    else:
+        tally = _print_all(reads, files, shown, as_json, as_csv, annotate)
+    if tally["error"]:
+        return 1 if tally.total() > 1 else 2
+    return 0
 
-            rows = until_read.enter_context(RowFile(Path(output), settings_of(reader, known)))
-        progress = until_read.enter_context(_progress(pictures, limit))
-        names: Iterable[str] = _names(files, rows, progress)
+
+class _OfOutcome(Protocol):
+    @property
+    def kind(self) -> str:
+        """The outcome's."""
+
+
+Made = TypeVar("Made", bound=_OfOutcome)
+
+
+@dataclass(frozen=True)
+class _Reads:
+    """How pictures are read."""
+
+    reader: DigitReader
+    pattern: Pattern | None
+    jobs: int | None
+
+    def each(
+        self,
+        then: Callable[[Outcome], Made],
+        names: Iterable[str],
+        progress: Progress | None,
+        copies: Iterable[Path] | None = None,
+    ) -> Generator[Made, None, None]:
+        """Yield what is made of each picture's outcome; count it once it is used."""
+        from mnist_classifier.read.many import read_and_make
+
+        pictures = map(_picture, names)
+        made = read_and_make(
+            then, self.reader, pictures, self.pattern, jobs=self.jobs, copies=copies
+        )
+        with closing(made):
+            for one in made:
+                yield one
+                if progress:
+                    progress.advance(one.kind == "error")
+
+
+def _write_rows(output: str, reads: _Reads, files: Iterator[str], shown: Shown) -> Counter[str]:
+    """Write a row of each picture that has none, and the report; return how many of each kind."""
+    from mnist_classifier.read.row_file import RowFile
+    from mnist_classifier.read.rows import settings_of
+    from mnist_classifier.scale.report import report_on_files
+    from mnist_classifier.scale.summary import Summary
+
+    summary, numbers = Summary(), count()
+    settings = settings_of(reads.reader, reads.pattern)
+    with RowFile(Path(output), settings, lambda row: summary.add(next(numbers), row)) as rows:
+        with shown as progress:
+            missing = _names(files, progress, rows)
+            with native_lines_dropped(), closing(reads.each(rows.row, missing, progress)) as made:
+                for row in made:
+                    rows.write(row)
+        report_on_files(output, settings, summary, reads.reader, reads.pattern)
+    print(summary.to_text(), file=sys.stderr)
+    return summary.kinds
+
+
+def _print_all(
+    reads: _Reads,
+    files: Iterator[str],
+    shown: Shown,
+    as_json: bool,
+    as_csv: bool,
+    annotate: Path | None,
+) -> Counter[str]:
+    """Print what comes of each picture; return how many of each kind."""
+    tally: Counter[str] = Counter()
+    with shown as progress:
+        names: Iterable[str] = _names(files, progress)
         copies = None
         if annotate is not None:
             names = list(names)
             copies = _copies(names, annotate)
         first = list(islice(names := iter(names), 2))
-        outcomes = until_read.enter_context(
-            contextlib.closing(
-                read_many(
-                    reader, map(_picture, chain(first, names)), known, jobs=jobs, copies=copies
-                )
-            )
-        )
-        show = rows.write if rows else _printer(as_json, as_csv, many=len(first) > 1)
-        tally = Counter(rows.before if rows else ())
-        while outcome := _next(outcomes):
-            show(outcome)
-            sys.stdout.flush()
-            tally[outcome.kind] += 1
-            if progress:
-                progress.advance(outcome.kind == "error")
-    if output is not None:
-        from mnist_classifier.scale.report import report_on
-
-        print(report_on(Path(output), reader, known).to_text(), file=sys.stderr)
-    elif tally.total() >= _MANY:
+        then = _printer(as_json, as_csv, many=len(first) > 1)
+        with closing(reads.each(then, chain(first, names), progress, copies)) as made:
+            while printed := _next(made):
+                _print(printed)
+                tally[printed.kind] += 1
+    if tally.total() >= _MANY:
         counts = f"read {tally['read']:,}, refused {tally['refused']:,}, errors {tally['error']:,}"
         print(counts, file=sys.stderr)
-    if tally["error"]:
-        return 1 if tally.total() > 1 else 2
-    return 0
+    return tally
 
 
 def _check_places(as_json: bool, as_csv: bool, annotate: Path | None, output: str | None) -> None:
@@ -241,7 +302,9 @@ def _is_folder(name: str | Path) -> bool:
         return False
 
 
-def _names(files: Iterator[str], rows: RowFile | None, progress: Progress | None) -> Iterator[str]:
+def _names(
+    files: Iterator[str], progress: Progress | None, rows: RowFile | None = None
+) -> Iterator[str]:
     """Yield the names of what is to be read: files, or pages of a PDF, that have no row yet."""
     from mnist_classifier.read.folder import pages_of
 
@@ -257,9 +320,9 @@ def _picture(name: str) -> Picture:
     return _standard_input() if name == _STDIN else name
 
 
-def _next(outcomes: Iterator[Outcome]) -> Outcome | None:
+def _next(made: Iterator[Made]) -> Made | None:
     with native_lines_dropped():
-        return next(outcomes, None)
+        return next(made, None)
 
 
 def _standard_input() -> bytes:
@@ -292,45 +355,23 @@ def _progress(pictures: Sequence[str], limit: int | None) -> Iterator[Progress |
         yield progress
 
 
-def _printer(as_json: bool, as_csv: bool, many: bool) -> Callable[[Outcome], None]:
-    """Return the function that prints one picture's outcome."""
-    if as_json:
-        return _print_json
-    if as_csv:
-        import csv
-
-        from mnist_classifier.read.rows import CSV_COLUMNS, to_csv
-
-        rows = csv.writer(sys.stdout)
-        header = iter([CSV_COLUMNS])
-        return lambda outcome: rows.writerows([*header, to_csv(outcome)])
-    return lambda outcome: _print_text(outcome, many)
-
-
-def _print_json(outcome: Outcome) -> None:
+def _printer(as_json: bool, as_csv: bool, many: bool) -> Callable[[Outcome], Printed]:
+    """Return the function that tells what is printed of an outcome; print what stands above."""
     import codecs
-    import json
 
-    from mnist_classifier.read.rows import to_row
+    from mnist_classifier.read import printed
 
-    # Where standard output has another encoding, escapes are what stays JSON.
-    is_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
-    _print(json.dumps(to_row(outcome), ensure_ascii=not is_utf8))
-
-
-def _print_text(outcome: Outcome, many: bool) -> None:
-    prefix = f"{printable(outcome.picture)}: " if many else ""
-    reading = outcome.reading
-    if reading is None:
-        _print(f"error: {outcome.error}", sys.stderr)
-    elif reading.refused:
-        _print(f"{prefix}refused: {reading.refused}", sys.stdout if many else sys.stderr)
-    else:
-        lines = reading.text.split("\n")
-        lines[-1] += f"  ({percent(reading.confidence)} sure)"
-        _print("\n".join(prefix + line for line in lines))
+    if as_json:
+        # Where standard output has another encoding, escapes are what stays JSON.
+        encoding = codecs.lookup(sys.stdout.encoding or "ascii").name
+        return partial(printed.as_json, is_ascii=encoding != "utf-8")
+    if as_csv:
+        sys.stdout.write(printed.CSV_HEADER)
+        return printed.as_csv
+    return partial(printed.as_text, many=many)
 
 
-def _print(text: str, stream: TextIO | None = None) -> None:
-    """Print text and the line's end in one piece: an interruption leaves no half line."""
-    (stream or sys.stdout).write(f"{text}\n")
+def _print(printed: Printed) -> None:
+    """Print it in one piece: an interruption leaves no half line."""
+    (sys.stderr if printed.to_stderr else sys.stdout).write(printed.text)
+    sys.stdout.flush()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from mnist_classifier.errors import SettingsError
 from mnist_classifier.read.outcome import Outcome, Request, read_one
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
+
+Made = TypeVar("Made")
 
 _FEW = 16  # pictures that are read before a process has started
 
@@ -48,6 +51,26 @@ def read_many(
         SettingsError: The pattern is none, or ``jobs`` is below 1.
         MnistError: A process cannot start.
     """
+    return read_and_make(
+        _itself, reader, pictures, pattern, jobs=jobs, copies=copies, isolated=isolated
+    )
+
+
+def read_and_make(
+    then: Callable[[Outcome], Made],
+    reader: DigitReader,
+    pictures: Iterable[Picture],
+    pattern: str | Pattern | None = None,
+    *,
+    jobs: int | None = None,
+    copies: Iterable[Path] | None = None,
+    isolated: bool = False,
+) -> Generator[Made, None, None]:
+    """Read pictures as `read_many` does; yield what ``then`` makes of each outcome.
+
+    It is called in the process that read the picture, and is pickled: rows are sooner sent to this
+    process than outcomes, which have the images of all digits.
+    """
     if jobs is not None and jobs < 1:
         raise SettingsError(f"jobs is {jobs}; expected at least 1")
     known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
@@ -55,11 +78,15 @@ def read_many(
     count = jobs or _processors()
     first = list(islice(requests, _FEW + 1))
     if not isolated and (count == 1 or len(first) <= _FEW):
-        return (read_one(reader, request, known) for request in chain(first, requests))
+        return (then(read_one(reader, request, known)) for request in chain(first, requests))
     # Not imported for a picture alone, which is read sooner than this is imported.
     from mnist_classifier.read.processes import read_in_processes
 
-    return read_in_processes(chain(first, requests), count, reader.single_threaded(), known)
+    return read_in_processes(chain(first, requests), count, reader.single_threaded(), known, then)
+
+
+def _itself(outcome: Outcome) -> Outcome:
+    return outcome
 
 
 def _processors() -> int:

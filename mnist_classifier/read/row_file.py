@@ -11,15 +11,39 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mnist_classifier.errors import OutputError, SettingsError
 from mnist_classifier.outputs import check_ordinary
 from mnist_classifier.read.outcome import Outcome
-from mnist_classifier.read.rows import CSV_COLUMNS, KEYS, SETTINGS, to_csv, to_name, to_row
+from mnist_classifier.read.rows import (
+    CSV_COLUMNS,
+    KEYS,
+    SETTINGS,
+    RowFacts,
+    facts_of,
+    to_csv,
+    to_name,
+    to_row,
+)
+
+
+class Row(NamedTuple):
+    """A picture's row."""
+
+    content: bytes
+    """With its end."""
+    facts: RowFacts
+
+    @property
+    def kind(self) -> str:
+        """As `Outcome.kind`."""
+        if self.facts.error is not None:
+            return "error"
+        return "read" if self.facts.refused is None else "refused"
 
 
 class _Form(ABC):
@@ -31,8 +55,8 @@ class _Form(ABC):
     """What each file of this form begins with."""
 
     @abstractmethod
-    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> bytes:
-        """Return a row, with its end."""
+    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> Row:
+        """Return a picture's row."""
 
     @abstractmethod
     def parse(self, row: bytes) -> dict[str, Any]:
@@ -50,14 +74,15 @@ class _Form(ABC):
 class _JsonLines(_Form):
     beginning = b'{"picture": '
 
-    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> bytes:
-        return (json.dumps({**to_row(outcome), **settings}, ensure_ascii=False) + "\n").encode()
+    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> Row:
+        told = {**to_row(outcome), **settings}
+        return Row((json.dumps(told, ensure_ascii=False) + "\n").encode(), facts_of(told))
 
     def parse(self, row: bytes) -> dict[str, Any]:
         said = json.loads(row)
         if not isinstance(said, dict) or tuple(said) != (*KEYS, *SETTINGS):
             raise ValueError
-        return {**said, "picture": str(said["picture"])}
+        return said
 
     def is_half(self, row: bytes) -> bool:
         """Return whether it begins as each row does."""
@@ -67,10 +92,11 @@ class _JsonLines(_Form):
 class _Csv(_Form):
     header = beginning = (",".join([*CSV_COLUMNS, *SETTINGS]) + "\r\n").encode()
 
-    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> bytes:
-        line = io.StringIO(newline="")
-        csv.writer(line).writerow([*to_csv(outcome), *map(_told, settings.values())])
-        return line.getvalue().encode()
+    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> Row:
+        line, told = io.StringIO(newline=""), to_csv(outcome)
+        csv.writer(line).writerow([*told, *map(_told, settings.values())])
+        facts = facts_of(dict(zip(CSV_COLUMNS, told, strict=True)))
+        return Row(line.getvalue().encode(), facts)
 
     def parse(self, row: bytes) -> dict[str, Any]:
         (values,) = csv.reader(io.StringIO(row.decode(), newline=""))
@@ -94,15 +120,18 @@ class RowFile:
     """A file of rows, open for more; a context that closes it.
 
     Attributes:
-        before: How many rows of each kind it held when it was opened: by `Outcome.kind`.
+        row: Makes a row of an outcome, here or in another process.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, settings: Mapping[str, Any], count: Callable[[RowFacts], None]
+    ) -> None:
         """Open a file, or make it; cut off half a row at its end.
 
         Args:
             path: Its name ends with one of `FORMS`.
             settings: From `rows.settings_of`: those its rows have and will have.
+            count: Is told of each row in order: those it holds, then those that are written.
 
         Raises:
             SettingsError: Its name ends otherwise, or its rows were read with other settings.
@@ -117,7 +146,8 @@ class RowFile:
         self._path, self._settings = path, settings
         self._form = FORMS[path.suffix.lower()]
         self._pictures: set[str] = set()
-        self.before: Counter[str] = Counter()
+        self._rows, self._count = 0, count
+        self.row: Callable[[Outcome], Row] = partial(self._form.row, settings=settings)
         with contextlib.ExitStack() as opened:
             try:
                 self._file = opened.enter_context(path.open("ab", buffering=0))
@@ -143,13 +173,14 @@ class RowFile:
                 self._pictures.add(name)
                 yield picture
 
-    def write(self, outcome: Outcome) -> None:
+    def write(self, row: Row) -> None:
         """Write a row.
 
         Raises:
             OutputError: It cannot be written; the rows before it stand.
         """
-        self._append(self._form.row(outcome, self._settings))
+        self._append(row.content)
+        self._count(row.facts)
 
     def _append(self, content: bytes) -> None:
         try:
@@ -188,15 +219,16 @@ class RowFile:
                     end += len(row)
                     row = b""
         if row and not self._form.is_half(row):
-            raise self._foreign(self.before.total() + 1)
+            raise self._foreign(self._rows + 1)
         return end
 
     def _remember(self, row: bytes) -> None:
-        number = self.before.total() + 1
+        self._rows += 1
         try:
             said = self._form.parse(row)
-        except (ValueError, csv.Error) as error:
-            raise self._foreign(number) from error
+            facts = facts_of(said)
+        except (ValueError, TypeError, csv.Error) as error:
+            raise self._foreign(self._rows) from error
         for name, value in self._settings.items():
             if _told(said[name]) != _told(value):
                 raise SettingsError(
@@ -204,8 +236,8 @@ class RowFile:
                     f"is {_told(value) or 'none'}; expected the same: set it so, or name another "
                     "file"
                 )
-        self._pictures.add(said["picture"])
-        self.before["error" if said["error"] else "refused" if said["refused"] else "read"] += 1
+        self._pictures.add(facts.picture)
+        self._count(facts)
 
     def _foreign(self, row: int) -> OutputError:
         return OutputError(

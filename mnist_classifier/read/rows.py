@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from mnist_classifier.errors import escaped
 from mnist_classifier.read.outcome import Outcome
@@ -24,6 +25,16 @@ SETTINGS = ("version", "model", "line_model", "threshold", "max_pixels", "patter
 # What no parser of UTF-8 takes; and a backslash that would be taken for how `to_name` tells it.
 _TOLD_OTHERWISE = re.compile("[\ud800-\udfff]" r"|\\(?=x[89a-f][0-9a-f]|x5c|ud[89a-f][0-9a-f]{2})")
 _TOLD = re.compile(r"\\x([89a-f][0-9a-f]|5c)|\\u(d[89a-f][0-9a-f]{2})")
+
+
+class RowFacts(NamedTuple):
+    """What of a row counts in a sum of all."""
+
+    picture: str
+    text: str
+    confidence: float
+    refused: str | None
+    error: str | None
 
 
 def to_name(picture: str) -> str:
@@ -70,6 +81,19 @@ def to_csv(outcome: Outcome) -> list[str]:
         reading.refused or "",
         outcome.error or "",
     ]
+
+
+def facts_of(row: Mapping[str, Any]) -> RowFacts:
+    """Return what of a row, of JSON or CSV, counts in a sum of all.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no row of this program's.
+    """
+    confidence = float(row["confidence"] or 0)
+    if not 0 <= confidence <= 1:
+        raise ValueError(confidence)
+    refused, error = (str(row[name]) if row[name] else None for name in ("refused", "error"))
+    return RowFacts(str(row["picture"]), str(row["text"]), confidence, refused, error)
 
 
 def settings_of(reader: DigitReader, pattern: Pattern | None) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
     python -m mnist_classifier.read.worker
 
-Pickles on standard input: first the folder to be in, what makes the reader, and the pattern; then
-lists of pickled requests. Each request is answered on standard output by a pair: an outcome, and an
-exception or None. `many` starts it. It ends where nobody asks any more.
+Pickles on standard input: first the folder to be in, what makes the reader, the pattern, and what
+is made of each outcome; then lists of requests. Each is answered on standard output by a pair: a
+list of what was made, and an exception or None. `processes` starts it. It ends where nobody asks
+any more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import cv2
 
 from mnist_classifier.errors import MnistError
-from mnist_classifier.read.outcome import Outcome, read_one
+from mnist_classifier.read.outcome import read_one
 
 
 def main() -> None:
@@ -28,8 +29,8 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     cv2.setNumThreads(1)  # each core has a process of its own
 
-    def answer(outcome: Outcome | None, error: Exception | None = None) -> None:
-        pickle.dump((outcome, error), answers)
+    def answer(made: list[Any], error: Exception | None = None) -> None:
+        pickle.dump((made, error), answers)
         answers.flush()
 
     def ask() -> Any:
@@ -37,20 +38,18 @@ def main() -> None:
 
     with contextlib.suppress(EOFError, BrokenPipeError):
         try:
-            folder, make_reader, pattern = ask()
+            folder, make_reader, pattern, then = ask()
             os.chdir(folder)
             reader = make_reader()
-            answer(None)
+            answer([])
             while True:
-                for content in ask():
-                    request = pickle.loads(content)  # noqa: S301 — from there, too
-                    answer(read_one(reader, request, pattern))
+                answer([then(read_one(reader, request, pattern)) for request in ask()])
         except MnistError as error:
-            answer(None, error)
+            answer([], error)
         except (EOFError, BrokenPipeError):
             raise
         except Exception:
-            answer(None, RuntimeError(traceback.format_exc()))
+            answer([], RuntimeError(traceback.format_exc()))
 
 
 if __name__ == "__main__":

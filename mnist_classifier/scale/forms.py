@@ -7,26 +7,11 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.row_file import FORMS
-from mnist_classifier.read.rows import KEYS, SETTINGS, to_row
-
-
-@dataclass(frozen=True)
-class RowFacts:
-    """What a row tells a summary."""
-
-    picture: str
-    text: str
-    confidence: float
-    refused: str | None
-    error: str | None
-
-
-_FACTS = ("picture", "text", "confidence", "refused", "error")
+from mnist_classifier.read.rows import KEYS, SETTINGS, RowFacts, facts_of, to_row
 
 
 class Form(ABC):
@@ -56,7 +41,7 @@ class Form(ABC):
     @staticmethod
     @abstractmethod
     def facts(file: BinaryIO) -> Iterator[RowFacts]:
-        """Yield what the rows in a file of this form tell a summary."""
+        """Return what the rows in a file of this form tell a summary, row by row."""
 
     @property
     def header(self) -> bytes:
@@ -77,7 +62,7 @@ class _Text(Form):
         """Return rows as a file's bytes."""
         row, none = FORMS[self.suffix].row, self._plain({})
         rows = (
-            row(outcome, self._plain(beside) if beside else none)
+            row(outcome, self._plain(beside) if beside else none).content
             for outcome, beside in zip(outcomes, others, strict=True)
         )
         return self.header + b"".join(rows)
@@ -95,9 +80,8 @@ class JsonLines(_Text):
 
     @staticmethod
     def facts(file: BinaryIO) -> Iterator[RowFacts]:
-        """Yield what the rows in a file of this form tell a summary."""
-        for row in map(json.loads, file):
-            yield RowFacts(*(row[name] for name in _FACTS))
+        """Return what the rows in a file of this form tell a summary, row by row."""
+        return map(facts_of, map(json.loads, file))
 
 
 class Csv(_Text):
@@ -116,15 +100,8 @@ class Csv(_Text):
 
     @staticmethod
     def facts(file: BinaryIO) -> Iterator[RowFacts]:
-        """Yield what the rows in a file of this form tell a summary."""
-        for row in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")):
-            yield RowFacts(
-                row["picture"],
-                row["text"],
-                float(row["confidence"] or 0),
-                row["refused"] or None,
-                row["error"] or None,
-            )
+        """Return what the rows in a file of this form tell a summary, row by row."""
+        return map(facts_of, csv.DictReader(io.TextIOWrapper(file, "utf-8", newline="")))
 
 
 class Parquet(Form):
@@ -146,11 +123,11 @@ class Parquet(Form):
 
     @staticmethod
     def facts(file: BinaryIO) -> Iterator[RowFacts]:
-        """Yield what the rows in a file of this form tell a summary."""
+        """Return what the rows in a file of this form tell a summary, row by row."""
         from pyarrow import parquet
 
-        for row in parquet.read_table(file, columns=list(_FACTS)).to_pylist():
-            yield RowFacts(**row)
+        rows = parquet.read_table(file, columns=list(RowFacts._fields))
+        return map(facts_of, rows.to_pylist())
 
     def _schema(self) -> Any:
         import pyarrow as pa

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
-from mnist_classifier.read.rows import settings_of, to_path
+from mnist_classifier.read.rows import to_path
 from mnist_classifier.scale import storage
-from mnist_classifier.scale.forms import BY_SUFFIX
 from mnist_classifier.scale.kinds import suffix_of
 from mnist_classifier.scale.review import contact_sheet
 from mnist_classifier.scale.summary import Summary
@@ -54,12 +52,13 @@ def write_report(
     storage.write_file(beside(output, ".summary.json"), content.encode())
 
 
-def report_on(path: Path, reader: DigitReader, pattern: Pattern | None) -> Summary:
-    """Sum up a file of rows that a `RowFile` wrote, and write the report on it."""
-    summary = Summary()
-    with path.open("rb") as file:
-        for number, row in enumerate(BY_SUFFIX[path.suffix.lower()].facts(file)):
-            summary.add(number, row)
-    pictures = [(name, to_path(name)) for _, name in summary.least_sure]
-    write_report(str(path), settings_of(reader, pattern), summary, pictures, reader, pattern)
-    return summary
+def report_on_files(
+    output: str,
+    begun: Mapping[str, Any],
+    summary: Summary,
+    reader: DigitReader,
+    pattern: Pattern | None,
+) -> None:
+    """Write the report on rows whose pictures are files; all as in `write_report`."""
+    least_sure = [(name, to_path(name)) for _, name in summary.least_sure]
+    write_report(output, begun, summary, least_sure, reader, pattern)

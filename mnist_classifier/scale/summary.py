@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnist_classifier.scale.forms import RowFacts
+from mnist_classifier.read.rows import RowFacts
 
 BARS = 10
 """Of the histogram of confidence: each a tenth of [0, 1]."""
@@ -55,6 +55,12 @@ class Summary:
                 heapq.heappushpop(self._unsure, least)
 
     @property
+    def kinds(self) -> Counter[str]:
+        """How many rows there are of each `Outcome.kind`."""
+        refused, errors = self.refused.total(), self.errors.total()
+        return Counter(read=self.read, refused=refused, error=errors)
+
+    @property
     def least_sure(self) -> list[tuple[int, str]]:
         """The least sure pictures, the least first: the number of each one's row, and its name."""
         found = [(-row, picture) for _, row, picture in sorted(self._unsure, reverse=True)]
@@ -78,8 +84,8 @@ class Summary:
 
     def to_text(self) -> str:
         """Return what a person is told."""
-        refused, errors = self.refused.total(), self.errors.total()
-        lines = [f"read {self.read:,}, refused {refused:,}, errors {errors:,}"]
+        kinds = self.kinds
+        lines = [f"read {kinds['read']:,}, refused {kinds['refused']:,}, errors {kinds['error']:,}"]
         for title, reasons in (("refused", self.refused), ("errors", self.errors)):
             for reason, count in _sorted(reasons)[:5]:
                 lines.append(f"  {title} {count:,}: {reason}")

@@ -32,6 +32,10 @@ class Deadly(os.PathLike):
         return signal.raise_signal, (signal.SIGKILL,)
 
 
+def itself(outcome):
+    return outcome
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
@@ -99,7 +103,7 @@ def test_a_picture_that_ends_its_process_is_an_error_and_the_others_are_read(rea
 def test_of_pictures_asked_for_together_only_the_one_that_ends_the_process_is_an_error(
     children, reader, paths
 ):
-    processes = Processes(1, reader.single_threaded(), None)
+    processes = Processes(reader.single_threaded(), None, itself)
     try:
         pictures = [paths[0], Deadly(), Deadly(), paths[0]]
         outcomes, _ = processes.read(list(map(Request, pictures)))
@@ -111,7 +115,7 @@ def test_of_pictures_asked_for_together_only_the_one_that_ends_the_process_is_an
 
 
 def test_an_idle_process_that_ends_costs_no_picture(children, reader, paths):
-    processes = Processes(1, reader.single_threaded(), None)
+    processes = Processes(reader.single_threaded(), None, itself)
 
     def read():
         return [outcome.reading.text for outcome in processes.read([Request(paths[0])] * 2)[0]]

@@ -26,14 +26,18 @@ OUTCOMES = (
 SETTINGS_OF_NOW = dict(zip(SETTINGS, ("0.1", "a" * 64, "b" * 64, 0.25, 100, None), strict=True))
 
 
+def ignored(facts):
+    """What is told of a row does not matter here."""
+
+
 def write_all(path, settings=SETTINGS_OF_NOW):
     """Write what is missing of all outcomes; return which pictures that were."""
     written = []
-    with RowFile(path, settings) as rows:
+    with RowFile(path, settings, ignored) as rows:
         missing = set(rows.missing(outcome.picture for outcome in OUTCOMES))
         for outcome in OUTCOMES:
             if outcome.picture in missing:
-                rows.write(outcome)
+                rows.write(rows.row(outcome))
                 written.append(outcome.picture)
     return written
 
@@ -90,15 +94,21 @@ def test_how_a_name_is_told(name, told):
 
 
 @FORMS
-def test_what_it_held_is_counted(tmp_path, name):
-    path = tmp_path / name
-    write_all(path)
-    with RowFile(path, SETTINGS_OF_NOW) as rows:
-        assert rows.before == {"read": 2, "refused": 1, "error": 1}
+def test_each_row_is_told_and_once_more_when_it_is_there(tmp_path, name):
+    path, told = tmp_path / name, []
+    with RowFile(path, SETTINGS_OF_NOW, told.append) as rows:
+        for outcome in OUTCOMES:
+            rows.write(rows.row(outcome))
+    assert [facts.picture for facts in told] == [to_name(outcome.picture) for outcome in OUTCOMES]
+    assert [bool(facts.refused) for facts in told] == [False, True, False, False]
+    assert [bool(facts.error) for facts in told] == [False, False, True, False]
+    again = []
+    with RowFile(path, SETTINGS_OF_NOW, again.append):
+        assert again == told
 
 
 def test_a_picture_named_twice_is_missing_once(tmp_path):
-    with RowFile(tmp_path / "rows.csv", SETTINGS_OF_NOW) as rows:
+    with RowFile(tmp_path / "rows.csv", SETTINGS_OF_NOW, ignored) as rows:
         assert list(rows.missing(["a", "b", "a"])) == ["a", "b"]
 
 
@@ -155,14 +165,24 @@ def test_a_damaged_row_in_the_middle_is_said(tmp_path, name):
         assert path.read_bytes() == damaged
 
 
+@FORMS
+@pytest.mark.parametrize("confidence", [b"7.", b"-1", b"NaN", b'"a"', b"[1]"])
+def test_a_confidence_that_is_none_is_said(tmp_path, name, confidence):
+    path = tmp_path / name
+    write_all(path)
+    path.write_bytes(path.read_bytes().replace(b"0.72", confidence, 1))
+    with pytest.raises(OutputError, match="row 1 is none of this program's"):
+        write_all(path)
+
+
 def test_two_at_a_time_are_refused(tmp_path):
     pytest.importorskip("fcntl")
     path = tmp_path / "rows.csv"
     with (
-        RowFile(path, SETTINGS_OF_NOW),
+        RowFile(path, SETTINGS_OF_NOW, ignored),
         pytest.raises(OutputError, match="another process writes to it"),
     ):
-        RowFile(path, SETTINGS_OF_NOW)
+        RowFile(path, SETTINGS_OF_NOW, ignored)
 
 
 @FORMS

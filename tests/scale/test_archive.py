@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ import pytest
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import OutputError, SettingsError
-from mnist_classifier.read.many import read_many
+from mnist_classifier.read.many import read_and_make
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.row_file import RowFile
 from mnist_classifier.read.rows import settings_of
 from mnist_classifier.scale import job, storage
 from mnist_classifier.scale.archive import read_archive
 from mnist_classifier.scale.listing import Listing, part_size
+from mnist_classifier.scale.summary import Summary
 from tests.scale.conftest import PART
 
 pytest.importorskip("pyarrow")
@@ -38,9 +40,12 @@ class StoppedError(Exception):
 def test_the_same_file_as_without_parts(folder, read, reader, output):
     read("pictures", output=output)
     paths = sorted(map(str, Path("pictures").rglob("*.png")))
-    with RowFile(Path(f"plain-{output}"), settings_of(reader, None)) as rows:
-        for outcome in read_many(reader, paths, jobs=1):
-            rows.write(outcome)
+    summary = Summary()
+    plain = Path(f"plain-{output}")
+    with RowFile(plain, settings_of(reader, None), partial(summary.add, 0)) as rows:
+        for row in read_and_make(rows.row, reader, paths, jobs=1):
+            rows.write(row)
+    assert summary.kinds.total() == len(paths)
     assert told(output) == told(f"plain-{output}")
     assert not Path(f"{output}.parts").exists()
 
