@@ -134,7 +134,7 @@ def read(
     )
     if archive.is_wanted(pictures, output, ray):
         return archive.read(pictures, output, reader, known, ray, jobs, limit, column)
-    reads = _Reads(reader, known, jobs)
+    reads = _ManyReads(reader, known, jobs)
     files, shown = islice(_files(pictures), limit), _progress(pictures, limit)
     if output is not None:
         tally = _write_rows(output, reads, files, shown)
@@ -155,7 +155,7 @@ Made = TypeVar("Made", bound=_OfOutcome)
 
 
 @dataclass(frozen=True)
-class _Reads:
+class _ManyReads:
     """How pictures are read."""
 
     reader: DigitReader
@@ -183,7 +183,7 @@ class _Reads:
                     progress.advance(one.kind == "error")
 
 
-def _write_rows(output: str, reads: _Reads, files: Iterator[str], shown: Shown) -> Counter[str]:
+def _write_rows(output: str, reads: _ManyReads, files: Iterator[str], shown: Shown) -> Counter[str]:
     """Write a row of each picture that has none, and the report; return how many of each kind."""
     from mnist_classifier.read.row_file import RowFile
     from mnist_classifier.read.rows import settings_of
@@ -204,7 +204,7 @@ def _write_rows(output: str, reads: _Reads, files: Iterator[str], shown: Shown) 
 
 
 def _print_all(
-    reads: _Reads,
+    reads: _ManyReads,
     files: Iterator[str],
     shown: Shown,
     as_json: bool,

@@ -31,7 +31,7 @@ from mnist_classifier.read.rows import (
 )
 
 
-class Row(NamedTuple):
+class PictureRow(NamedTuple):
     """A picture's row."""
 
     content: bytes
@@ -55,7 +55,7 @@ class _Form(ABC):
     """What each file of this form begins with."""
 
     @abstractmethod
-    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> Row:
+    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> PictureRow:
         """Return a picture's row."""
 
     @abstractmethod
@@ -74,9 +74,9 @@ class _Form(ABC):
 class _JsonLines(_Form):
     beginning = b'{"picture": '
 
-    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> Row:
+    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> PictureRow:
         told = {**to_row(outcome), **settings}
-        return Row((json.dumps(told, ensure_ascii=False) + "\n").encode(), facts_of(told))
+        return PictureRow((json.dumps(told, ensure_ascii=False) + "\n").encode(), facts_of(told))
 
     def parse(self, row: bytes) -> dict[str, Any]:
         said = json.loads(row)
@@ -92,11 +92,11 @@ class _JsonLines(_Form):
 class _Csv(_Form):
     header = beginning = (",".join([*CSV_COLUMNS, *SETTINGS]) + "\r\n").encode()
 
-    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> Row:
+    def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> PictureRow:
         line, told = io.StringIO(newline=""), to_csv(outcome)
         csv.writer(line).writerow([*told, *map(_told, settings.values())])
         facts = facts_of(dict(zip(CSV_COLUMNS, told, strict=True)))
-        return Row(line.getvalue().encode(), facts)
+        return PictureRow(line.getvalue().encode(), facts)
 
     def parse(self, row: bytes) -> dict[str, Any]:
         (values,) = csv.reader(io.StringIO(row.decode(), newline=""))
@@ -147,7 +147,7 @@ class RowFile:
         self._form = FORMS[path.suffix.lower()]
         self._pictures: set[str] = set()
         self._rows, self._count = 0, count
-        self.row: Callable[[Outcome], Row] = partial(self._form.row, settings=settings)
+        self.row: Callable[[Outcome], PictureRow] = partial(self._form.row, settings=settings)
         with contextlib.ExitStack() as opened:
             try:
                 self._file = opened.enter_context(path.open("ab", buffering=0))
@@ -173,7 +173,7 @@ class RowFile:
                 self._pictures.add(name)
                 yield picture
 
-    def write(self, row: Row) -> None:
+    def write(self, row: PictureRow) -> None:
         """Write a row.
 
         Raises:
