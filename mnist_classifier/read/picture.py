@@ -113,6 +113,8 @@ def page_names(name: str) -> list[str]:
     Raises:
         PictureError: It is a PDF whose pages cannot be counted.
     """
+    if ".pdf" not in name.lower():  # as for most of a million: paths are slow
+        return [name]
     path, page = _named_page(Path(name))
     if path.suffix.lower() != ".pdf" or page is not None:
         return [name]
