@@ -45,7 +45,7 @@ def read_many(
 
     Yields:
         What came of each picture. A picture that is damaged, or that ends the process that reads
-        it, has an error, and the others are read.
+        it, and another one when it is read alone, has an error, and the others are read.
 
     Raises:
         SettingsError: The pattern is none, or ``jobs`` is below 1.

@@ -113,7 +113,7 @@ def page_names(name: str) -> list[str]:
     Raises:
         PictureError: It is a PDF whose pages cannot be counted.
     """
-    if ".pdf" not in name.lower():  # as for most of a million: paths are slow
+    if ".pdf" not in name.lower():  # a Path for each of a million names takes long
         return [name]
     path, page = _named_page(Path(name))
     if path.suffix.lower() != ".pdf" or page is not None:

@@ -227,7 +227,7 @@ class RowFile:
         try:
             said = self._form.parse(row)
             facts = facts_of(said)
-        except (ValueError, TypeError, csv.Error) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, csv.Error) as error:
             raise self._foreign(self._rows) from error
         for name, value in self._settings.items():
             if _told(said[name]) != _told(value):

@@ -87,7 +87,7 @@ def facts_of(row: Mapping[str, Any]) -> RowFacts:
     """Return what of a row, of JSON or CSV, counts in a sum of all.
 
     Raises:
-        KeyError, TypeError, ValueError: It is no row of this program's.
+        TypeError, ValueError, OverflowError: It is no row of this program's.
     """
     confidence = float(row["confidence"] or 0)
     if not 0 <= confidence <= 1:

@@ -46,7 +46,7 @@ class Batcher:
             batch: list[Request] = []
             try:
                 judged = await self._threads.run(partial(self._judge, batch))
-            except Exception as error:
+            except Exception as error:  # raised for each request that waits
                 for _, future in batch or self._take():
                     if not future.done():
                         future.set_exception(error)

@@ -63,7 +63,7 @@ class Edge:
                 detail = "not enough memory now; come again, or send less"
                 refused = problems.ProblemError(503, detail, self._load.retry_after())
                 await problems.answer(scope, refused)(scope, receive, send_with_headers)
-        except Exception:
+        except Exception:  # a fault of ours: logged, and the service goes on
             request_id = request_ids.of(scope)
             log.fault(request_id=request_id, method=method, path=scope["path"])
             if not begun:

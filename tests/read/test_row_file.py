@@ -166,7 +166,7 @@ def test_a_damaged_row_in_the_middle_is_said(tmp_path, name):
 
 
 @FORMS
-@pytest.mark.parametrize("confidence", [b"7.", b"-1", b"NaN", b'"a"', b"[1]"])
+@pytest.mark.parametrize("confidence", [b"7.", b"-1", b"NaN", b'"a"', b"[1]", b"9" * 400])
 def test_a_confidence_that_is_none_is_said(tmp_path, name, confidence):
     path = tmp_path / name
     write_all(path)
