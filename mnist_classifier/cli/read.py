@@ -189,15 +189,19 @@ def _write_rows(output: str, reads: _ManyReads, files: Iterator[str], shown: Sho
     from mnist_classifier.read.rows import settings_of
     from mnist_classifier.scale.report import report_on_files
     from mnist_classifier.scale.summary import Summary
+    from mnist_classifier.scale.unsure import RowMaker
 
     summary, numbers = Summary(), count()
     settings = settings_of(reads.reader, reads.pattern)
-    with RowFile(Path(output), settings, lambda row: summary.add(next(numbers), row)) as rows:
-        with shown as progress:
-            missing = _names(files, progress, rows)
-            with native_lines_dropped(), closing(reads.each(rows.row, missing, progress)) as made:
-                for row in made:
-                    rows.write(row)
+    with (
+        RowFile(Path(output), settings, lambda row: summary.add(next(numbers), row)) as rows,
+        shown as progress,
+    ):
+        missing = _names(files, progress, rows)
+        each = reads.each(RowMaker(rows.row), missing, progress)
+        with native_lines_dropped(), closing(each) as made:
+            for row in made:
+                rows.write(row)
         report_on_files(output, settings, summary, reads.reader, reads.pattern)
     print(summary.to_text(), file=sys.stderr)
     return summary.kinds
@@ -283,15 +287,15 @@ def _files(pictures: Sequence[str]) -> Iterator[str]:
     from mnist_classifier.read.folder import pictures_in
     from mnist_classifier.read.picture import SUFFIXES
 
-    folders = {name: Path(name) for name in pictures if name != _STDIN and _is_folder(name)}
-    for folder in folders.values():
+    folders = dict.fromkeys(name for name in pictures if name != _STDIN and _is_folder(name))
+    for folder in folders:
         if next(pictures_in(folder), None) is None:
             raise PictureError(
                 f"the folder {folder} holds no picture; expected files named "
                 f"{', '.join(sorted(SUFFIXES))}: name another"
             )
     return chain.from_iterable(
-        map(str, pictures_in(folders[name])) if name in folders else [name] for name in pictures
+        pictures_in(name) if name in folders else [name] for name in pictures
     )
 
 

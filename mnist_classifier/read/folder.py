@@ -9,25 +9,30 @@ from pathlib import Path
 from mnist_classifier.errors import PictureError
 from mnist_classifier.read.picture import SUFFIXES, page_names
 
+_ENDINGS = tuple(SUFFIXES)
+_HERE = os.curdir + os.sep
 
-def pictures_in(folder: Path) -> Iterator[Path]:
-    """Yield the pictures in a folder and in those in it, by name; one folder is listed at a time.
+
+def pictures_in(folder: str) -> Iterator[str]:
+    """Yield the paths of pictures in a folder and in those in it, by name.
+
+    One folder is listed at a time.
 
     Links to folders are not followed, and folders that may not be listed are passed over.
     """
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(Path(folder)) as entries:
             inside = sorted(entries, key=lambda entry: entry.name)
     except PermissionError:
         return
     for entry in inside:
-        path = folder / entry.name
-        if path.suffix.lower() in SUFFIXES and (
-            entry.is_file(follow_symlinks=False) or path.is_file()
+        # A Path for each of a million pictures takes long.
+        if entry.name.lower().endswith(_ENDINGS) and (
+            entry.is_file(follow_symlinks=False) or Path(entry.path).is_file()
         ):
-            yield path
+            yield entry.path.removeprefix(_HERE)
         elif entry.is_dir(follow_symlinks=False):
-            yield from pictures_in(path)
+            yield from pictures_in(entry.path)
 
 
 def pages_of(name: str) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from time import perf_counter
 from typing import TypeVar
 
 from mnist_classifier.errors import SettingsError
@@ -16,7 +17,8 @@ from mnist_classifier.read.reader import DigitReader
 
 Made = TypeVar("Made")
 
-_FEW = 16  # pictures that are read before a process has started
+_FEW = 16  # pictures: of more, none is read in this process, which one of them might end
+_STARTS_IN = 0.5  # seconds that a process takes
 
 
 def read_many(
@@ -30,9 +32,9 @@ def read_many(
 ) -> Generator[Outcome, None, None]:
     """Read pictures on several cores; yield their outcomes in the pictures' order.
 
-    Each core has a process with a reader of its own, like ``reader``. A few pictures are read in
-    this process, which is sooner. However many pictures there are, a bounded number of them is in
-    memory: ``pictures`` may be a generator.
+    Each core has a process with a reader of its own, like ``reader``. A few pictures, if they are
+    small, are read in this process, which is sooner. However many there are, a bounded number of
+    them is in memory: ``pictures`` may be a generator.
 
     Args:
         reader: Reads them, as in ``reader.read``.
@@ -74,15 +76,49 @@ def read_and_make(
     if jobs is not None and jobs < 1:
         raise SettingsError(f"jobs is {jobs}; expected at least 1")
     known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
-    requests = map(Request, pictures) if copies is None else map(Request, pictures, copies)
+    listed = map(Request, pictures) if copies is None else map(Request, pictures, copies)
     count = jobs or _processors()
-    first = list(islice(requests, _FEW + 1))
-    if not isolated and (count == 1 or len(first) <= _FEW):
-        return (then(read_one(reader, request, known)) for request in chain(first, requests))
+    first = list(islice(listed, _FEW + 1))
+    requests = chain(first, listed)
+    if not isolated and count == 1:
+        return (then(read_one(reader, request, known)) for request in requests)
+    if not isolated and len(first) <= _FEW:
+        return _read_few(first, count, reader, known, then)
+    return _read_in_processes(requests, count, reader, known, then)
+
+
+def _read_few(
+    requests: Sequence[Request],
+    count: int,
+    reader: DigitReader,
+    pattern: Pattern | None,
+    then: Callable[[Outcome], Made],
+) -> Generator[Made, None, None]:
+    """Read pictures here, until processes would save more time than they take to start."""
+    seconds = 0.0
+    for done, request in enumerate(requests, 1):
+        began = perf_counter()
+        made = then(read_one(reader, request, pattern))
+        seconds += perf_counter() - began
+        yield made
+        rest = requests[done:]
+        share = min(count, len(rest))
+        if len(rest) > 1 and seconds / done * len(rest) * (1 - 1 / share) > _STARTS_IN:
+            yield from _read_in_processes(rest, share, reader, pattern, then)
+            return
+
+
+def _read_in_processes(
+    requests: Iterable[Request],
+    count: int,
+    reader: DigitReader,
+    pattern: Pattern | None,
+    then: Callable[[Outcome], Made],
+) -> Generator[Made, None, None]:
     # Not imported for a picture alone, which is read sooner than this is imported.
     from mnist_classifier.read.processes import read_in_processes
 
-    return read_in_processes(chain(first, requests), count, reader.single_threaded(), known, then)
+    return read_in_processes(requests, count, reader.single_threaded(), pattern, then)
 
 
 def _itself(outcome: Outcome) -> Outcome:

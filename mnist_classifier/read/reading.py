@@ -84,7 +84,7 @@ class Reading:
                 {
                     "label": digit.label,
                     "confidence": round(digit.confidence, 6),
-                    "probabilities": [round(float(p), 6) for p in digit.probabilities],
+                    "probabilities": [round(p, 6) for p in digit.probabilities.tolist()],
                     "box": list(digit.box),
                 }
                 for digit in self.digits

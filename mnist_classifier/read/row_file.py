@@ -30,6 +30,8 @@ from mnist_classifier.read.rows import (
     to_row,
 )
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes one for each row
+
 
 class PictureRow(NamedTuple):
     """A picture's row."""
@@ -76,7 +78,7 @@ class _JsonLines(_Form):
 
     def row(self, outcome: Outcome, settings: Mapping[str, Any]) -> PictureRow:
         told = {**to_row(outcome), **settings}
-        return PictureRow((json.dumps(told, ensure_ascii=False) + "\n").encode(), facts_of(told))
+        return PictureRow((_ENCODE(told) + "\n").encode(), facts_of(told))
 
     def parse(self, row: bytes) -> dict[str, Any]:
         said = json.loads(row)

@@ -35,6 +35,8 @@ class RowFacts(NamedTuple):
     confidence: float
     refused: str | None
     error: str | None
+    digits: tuple[bytes, ...] = ()
+    """The images of its digits, 28×28, as PNG files, where they are kept beside the row."""
 
 
 def to_name(picture: str) -> str:

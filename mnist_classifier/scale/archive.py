@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
-from mnist_classifier.read.rows import settings_of
+from mnist_classifier.read.rows import RowFacts, settings_of
 from mnist_classifier.scale import fetching, storage, tables
 from mnist_classifier.scale.forms import BY_SUFFIX, Form
 from mnist_classifier.scale.job import Done, Job
@@ -148,19 +148,19 @@ def _read_missing(
         else:
             written = read_on_ray(job, missing, ray, jobs)
         with contextlib.closing(written):
-            # While others are read, this process has time to sum up.
             while done := _next(written):
-                _sum_up(job, done.number, begins[done.number], summary)
+                _add(summary, begins[done.number], done.facts)
                 if progress:
-                    progress.advance(done.errors, done.pictures)
+                    errors = sum(facts.error is not None for facts in done.facts)
+                    progress.advance(errors, len(done.facts))
     for number in sorted(finished):
-        _sum_up(job, number, begins[number], summary)
+        content = storage.read_file(job.parts.part(number), _MOST_OF_A_PART)
+        _add(summary, begins[number], job.form.facts(io.BytesIO(content)))
 
 
-def _sum_up(job: Job, number: int, first_row: int, summary: Summary) -> None:
-    content = storage.read_file(job.parts.part(number), _MOST_OF_A_PART)
-    for row, facts in enumerate(job.form.facts(io.BytesIO(content)), first_row):
-        summary.add(row, facts)
+def _add(summary: Summary, first_row: int, rows: Iterable[RowFacts]) -> None:
+    for number, row in enumerate(rows, first_row):
+        summary.add(number, row)
 
 
 def _next(written: Iterator[Done]) -> Done | None:
@@ -178,10 +178,10 @@ def _join(parts: Parts, form: Form, count: int) -> None:
             joined.write(content if number == 0 else content[len(form.header) :])
 
 
-def _least_sure(job: Job, listing: Listing, summary: Summary) -> Iterator[tuple[str, Picture]]:
-    for row, name in summary.least_sure:
-        for picture in fetching.pictures([listing.item(row)], job.column):
-            yield name, picture
+def _least_sure(job: Job, listing: Listing, summary: Summary) -> Iterator[tuple[RowFacts, Picture]]:
+    for number, row in summary.least_sure:
+        for picture in fetching.pictures([listing.item(number)], job.column):
+            yield row, picture
 
 
 def _read_before(parts: Parts, begin: dict[str, Any]) -> Summary:

@@ -30,8 +30,10 @@ class Form(ABC):
         self._names = {name: f"source_{name}" if name in own else name for name in others.names}
 
     @abstractmethod
-    def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
-        """Return rows as a file's bytes.
+    def encode(
+        self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]
+    ) -> tuple[bytes, list[RowFacts]]:
+        """Return rows as a file's bytes, and what each row tells a summary.
 
         Args:
             outcomes: What came of the part's pictures.
@@ -58,14 +60,16 @@ class _Text(Form):
 
     suffix: str
 
-    def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
-        """Return rows as a file's bytes."""
+    def encode(
+        self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]
+    ) -> tuple[bytes, list[RowFacts]]:
+        """Return rows as a file's bytes, and what each row tells a summary."""
         row, none = FORMS[self.suffix].row, self._plain({})
-        rows = (
-            row(outcome, self._plain(beside) if beside else none).content
+        rows = [
+            row(outcome, self._plain(beside) if beside else none)
             for outcome, beside in zip(outcomes, others, strict=True)
-        )
-        return self.header + b"".join(rows)
+        ]
+        return self.header + b"".join(row.content for row in rows), [row.facts for row in rows]
 
     def _plain(self, others: Mapping[str, Any]) -> dict[str, Any]:
         """Return what stands beside an outcome, as values that JSON can hold."""
@@ -107,8 +111,10 @@ class Csv(_Text):
 class Parquet(Form):
     """A table, with lists and structures as they are."""
 
-    def encode(self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]) -> bytes:
-        """Return rows as a file's bytes."""
+    def encode(
+        self, outcomes: Sequence[Outcome], others: Sequence[Mapping[str, Any]]
+    ) -> tuple[bytes, list[RowFacts]]:
+        """Return rows as a file's bytes, and what each row tells a summary."""
         import pyarrow
         from pyarrow import parquet
 
@@ -119,14 +125,14 @@ class Parquet(Form):
         sink = pyarrow.BufferOutputStream()
         table = pyarrow.Table.from_pylist(rows, schema=self._schema())
         parquet.write_table(table, sink, compression="zstd")
-        return bytes(sink.getvalue())
+        return bytes(sink.getvalue()), list(map(facts_of, rows))
 
     @staticmethod
     def facts(file: BinaryIO) -> Iterator[RowFacts]:
         """Return what the rows in a file of this form tell a summary, row by row."""
         from pyarrow import parquet
 
-        rows = parquet.read_table(file, columns=list(RowFacts._fields))
+        rows = parquet.read_table(file, columns=list(RowFacts._fields[:-1]))
         return map(facts_of, rows.to_pylist())
 
     def _schema(self) -> Any:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.read.rows import RowFacts
 from mnist_classifier.scale import fetching, storage
 from mnist_classifier.scale.forms import Form
 from mnist_classifier.scale.listing import Item
 from mnist_classifier.scale.parts import Parts
+from mnist_classifier.scale.unsure import Unsure
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Done:
     """A part that is read and written."""
 
     number: int
-    pictures: int
-    errors: int
+    facts: list[RowFacts]
+    """What its rows tell a summary, in order."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,22 @@ class Job:
         with contextlib.suppress(OSError):
             os.chdir(self.folder)
 
-    def write(self, number: int, items: Sequence[Item], outcomes: Iterable[Outcome]) -> Done:
+    def write(
+        self, number: int, items: Sequence[Item], outcomes: Iterable[Outcome], unsure: Unsure
+    ) -> Done:
         """Write what came of a part's pictures.
+
+        Args:
+            number: The part's.
+            items: Its items.
+            outcomes: What came of each.
+            unsure: Of the process that this is called in.
 
         Raises:
             OutputError: It cannot be written.
         """
         rows = list(outcomes)
         others = fetching.other_columns(items, self.column)
-        storage.write_file(self.parts.part(number), self.form.encode(rows, others))
-        kinds = Counter(outcome.kind for outcome in rows)
-        return Done(number, len(rows), kinds["error"])
+        content, facts = self.form.encode(rows, others)
+        storage.write_file(self.parts.part(number), content)
+        return Done(number, list(map(unsure.with_digits, rows, facts)))

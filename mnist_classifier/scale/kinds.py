@@ -50,6 +50,6 @@ def _exists(name: str) -> bool:
 
 
 def _holds_containers_alone(folder: str) -> bool:
-    return next(pictures_in(Path(folder)), None) is None and any(
+    return next(pictures_in(folder), None) is None and any(
         suffix_of(file) in CONTAINERS for file in storage.files_in(folder)
     )

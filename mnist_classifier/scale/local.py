@@ -13,6 +13,7 @@ from mnist_classifier.read.reader import DigitReader
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
 from mnist_classifier.scale.listing import Item, Listing
+from mnist_classifier.scale.unsure import Unsure
 
 
 def read_locally(
@@ -21,6 +22,7 @@ def read_locally(
     """Read parts in order, each picture on one of so many cores; yield those that are written."""
     with Listing(job.parts.listing) as listing:
         parts: deque[tuple[int, Sequence[Item]]] = deque()  # that were begun
+        unsure = Unsure()
 
         def pictures() -> Iterator[Picture]:
             for number in missing:
@@ -32,4 +34,4 @@ def read_locally(
             for first in outcomes:
                 number, items = parts.popleft()
                 rest = islice(outcomes, len(items) - 1)
-                yield job.write(number, items, chain([first], rest))
+                yield job.write(number, items, chain([first], rest), unsure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import pickle
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from mnist_classifier.ray_runtime import joined, last_line
 from mnist_classifier.read.many import read_many
 from mnist_classifier.scale import fetching
 from mnist_classifier.scale.job import Done, Job
-from mnist_classifier.scale.listing import MOST, Listing
+from mnist_classifier.scale.listing import MOST, Item, Listing
+from mnist_classifier.scale.unsure import Unsure
 
 _WAITING = 4  # tasks that an actor has: one that it does, and those that come next
 _TASKS_EACH = 50  # for an actor, if there are parts enough: none waits long at the end
@@ -24,8 +26,8 @@ def read_on_ray(
     """Read parts; yield those that are written, as they come.
 
     Pictures do not pass through Ray: an actor is told parts' numbers, fetches each part's pictures
-    one after the other, writes its rows, and answers with a few numbers. What Ray starts again,
-    since a worker or a node was lost, writes the same file again.
+    one after the other, writes its rows, and answers with what they tell a summary. What Ray starts
+    again, since a worker or a node was lost, writes the same file again.
 
     Args:
         job: What an actor does.
@@ -60,7 +62,7 @@ def read_on_ray(
         )
         try:
             for row in done.iter_rows():
-                yield from (Done(*map(int, numbers)) for numbers in row["done"])
+                yield from pickle.loads(row["done"])  # noqa: S301 — from an actor of ours
                 if row["stopped"]:
                     raise OutputError(row["stopped"])
         except ray.exceptions.RayError as error:
@@ -82,28 +84,29 @@ class _Reads:
         self._job = job
         self._listing = Listing(job.parts.listing)
         self._reader = job.make_reader()
+        self._unsure = Unsure()
         # The picture that ended it before would end it again: now it reads in another process.
         self._isolated = ray.get_runtime_context().was_current_actor_reconstructed
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Read the parts of a task, until one cannot be written."""
-        done, stopped = [], ""
+        done: list[Done] = []
+        stopped = ""
         try:
-            for number in map(int, batch["parts"][0]):
-                part = self._read(number)
-                done.append([number, part.pictures, part.errors])
+            numbers = list(map(int, batch["parts"][0]))
+            for number, items in zip(numbers, self._listing.parts(numbers), strict=True):
+                done.append(self._read(number, items))
         except OutputError as error:
             stopped = str(error)
-        return {"done": [done], "stopped": [stopped]}
+        return {"done": [pickle.dumps(done)], "stopped": [stopped]}
 
-    def _read(self, number: int) -> Done:
-        items = self._listing.part(number)
+    def _read(self, number: int, items: Sequence[Item]) -> Done:
         pictures = fetching.pictures(items, self._job.column)
         outcomes = read_many(
             self._reader, pictures, self._job.pattern, jobs=1, isolated=self._isolated
         )
         with contextlib.closing(outcomes):
-            return self._job.write(number, items, outcomes)
+            return self._job.write(number, items, outcomes, self._unsure)
 
 
 def _tasks(job: Job, missing: Sequence[int], actors: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from mnist_classifier.native_output import native_lines_dropped
 from mnist_classifier.read.pattern import Pattern
 from mnist_classifier.read.picture import Picture
 from mnist_classifier.read.reader import DigitReader
-from mnist_classifier.read.rows import to_path
+from mnist_classifier.read.rows import RowFacts, to_path
 from mnist_classifier.scale import storage
 from mnist_classifier.scale.kinds import suffix_of
 from mnist_classifier.scale.review import contact_sheet
@@ -26,7 +26,7 @@ def write_report(
     output: str,
     begun: Mapping[str, Any],
     summary: Summary,
-    least_sure: Iterable[tuple[str, Picture]],
+    least_sure: Iterable[tuple[RowFacts, Picture]],
     reader: DigitReader,
     pattern: Pattern | None,
 ) -> None:
@@ -36,7 +36,7 @@ def write_report(
         output: The rows' name.
         begun: How they were read.
         summary: What they come to.
-        least_sure: The pictures of the contact sheet, each with its name.
+        least_sure: The pictures of the contact sheet, each with its row.
         reader: Read them.
         pattern: What each line was known to look like.
 
@@ -60,5 +60,5 @@ def report_on_files(
     pattern: Pattern | None,
 ) -> None:
     """Write the report on rows whose pictures are files; all as in `write_report`."""
-    least_sure = [(name, to_path(name)) for _, name in summary.least_sure]
+    least_sure = [(row, to_path(row.picture)) for _, row in summary.least_sure]
     write_report(output, begun, summary, least_sure, reader, pattern)

@@ -15,15 +15,17 @@ import numpy.typing as npt
 from mnist_classifier.errors import MnistError
 from mnist_classifier.read.certainty import percent
 from mnist_classifier.read.pattern import Pattern
-from mnist_classifier.read.picture import Picture, load_picture
+from mnist_classifier.read.picture import BgrImage, Picture, load_picture
 from mnist_classifier.read.reader import DigitReader
+from mnist_classifier.read.rows import RowFacts
+from mnist_classifier.scale.unsure import encoded_digits
 
 _LONGEST_SIDE = 320  # pixels of a picture as it is shown
 
 
 def contact_sheet(
     title: str,
-    pictures: Iterable[tuple[str, Picture]],
+    pictures: Iterable[tuple[RowFacts, Picture]],
     reader: DigitReader,
     pattern: Pattern | None,
 ) -> str:
@@ -33,15 +35,16 @@ def contact_sheet(
 
     Args:
         title: Of the page.
-        pictures: Each with its name in rows. They are read again: the page holds the images of
-            their digits. One that cannot be had any more is left out.
+        pictures: Each with its row. One whose digits are not beside the row is read again: the
+            page holds their images. One that cannot be had any more is left out.
         reader: Reads them, as it read the archive.
         pattern: What each line is known to look like.
     """
     cards = []
-    for name, picture in pictures:
+    for row, picture in pictures:
         try:
-            cards.append(_card(name, picture, reader, pattern))
+            shown, _ = load_picture(picture, reader.max_pixels)
+            cards.append(_card(_with_digits(row, picture, reader, pattern), shown))
         except MnistError:
             continue
     page = resources.files(__package__).joinpath("review.html").read_text("utf-8")
@@ -49,19 +52,33 @@ def contact_sheet(
     return Template(page).substitute(title=html.escape(title), lead=lead, cards="\n".join(cards))
 
 
-def _card(name: str, picture: Picture, reader: DigitReader, pattern: Pattern | None) -> str:
+def _with_digits(
+    row: RowFacts, picture: Picture, reader: DigitReader, pattern: Pattern | None
+) -> RowFacts:
+    """Return a row with the images of its digits, as of the rows that were there before."""
+    if row.digits:
+        return row
     reading = reader.read(picture, pattern)
-    shown, _ = load_picture(picture, reader.max_pixels)
-    digits = " ".join(_encoded(_to_8_bits(digit.image)) for digit in reading.digits)
-    attributes = {"picture": name, "read": reading.text, "digits": digits}
+    return row._replace(
+        text=reading.text, confidence=reading.confidence, digits=encoded_digits(reading)
+    )
+
+
+def _card(row: RowFacts, shown: BgrImage) -> str:
+    attributes = {
+        "picture": row.picture,
+        "read": row.text,
+        "digits": " ".join(base64.b64encode(digit).decode() for digit in row.digits),
+    }
     data = " ".join(f'data-{key}="{html.escape(value)}"' for key, value in attributes.items())
-    text, told = html.escape(reading.text), html.escape(name)
+    text, told = html.escape(row.text), html.escape(row.picture)
+    image = base64.b64encode(cv2.imencode(".png", _small(shown))[1].tobytes()).decode()
     return (
         f'<article {data}><img class="picture" alt="" src="data:image/png;base64,'
-        f'{_encoded(_small(shown))}"><textarea rows="{reading.text.count(chr(10)) + 1}" '
+        f'{image}"><textarea rows="{row.text.count(chr(10)) + 1}" '
         f'aria-label="What stands in {told}" spellcheck="false">\n{text}</textarea>'
         f'<label><input type="checkbox"> right</label> '
-        f"<small>{percent(reading.confidence)} sure<br>{told}</small></article>"
+        f"<small>{percent(row.confidence)} sure<br>{told}</small></article>"
     )
 
 
@@ -71,11 +88,3 @@ def _small(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return picture
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _to_8_bits(image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return np.asarray(np.round(255 * image), np.uint8)
-
-
-def _encoded(image: npt.NDArray[np.uint8]) -> str:
-    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode()

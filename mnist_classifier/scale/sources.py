@@ -92,7 +92,7 @@ def _files(source: str) -> Iterator[str]:
 
 def _pictures(folder: str) -> Iterator[str]:
     if not storage.is_remote(folder):
-        return map(str, pictures_in(Path(folder)))
+        return pictures_in(folder)
     return (file for file in storage.files_in(folder) if suffix_of(file) in SUFFIXES)
 
 

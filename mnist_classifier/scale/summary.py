@@ -32,7 +32,7 @@ class Summary:
     """How many could not be read, by reason."""
     histogram: list[int] = field(default_factory=lambda: [0] * BARS)
     """How many of those that were read are 0–10 % sure, 10–20 %, …, 90–100 %."""
-    _unsure: list[tuple[float, int, str]] = field(default_factory=list)
+    _unsure: list[tuple[float, int, RowFacts]] = field(default_factory=list)
 
     def add(self, number: int, row: RowFacts) -> None:
         """Count a row; rows may come in any order.
@@ -48,7 +48,7 @@ class Summary:
         else:
             self.read += 1
             self.histogram[min(int(row.confidence * BARS), BARS - 1)] += 1
-            least = (-row.confidence, -number, row.picture)
+            least = (-row.confidence, -number, row)
             if len(self._unsure) < LEAST_SURE:
                 heapq.heappush(self._unsure, least)
             else:
@@ -61,9 +61,9 @@ class Summary:
         return Counter(read=self.read, refused=refused, error=errors)
 
     @property
-    def least_sure(self) -> list[tuple[int, str]]:
-        """The least sure pictures, the least first: the number of each one's row, and its name."""
-        found = [(-row, picture) for _, row, picture in sorted(self._unsure, reverse=True)]
+    def least_sure(self) -> list[tuple[int, RowFacts]]:
+        """The least sure rows, the least sure first, each with its number."""
+        found = [(-number, row) for _, number, row in sorted(self._unsure, reverse=True)]
         return found[: -(-self.read // 10)]
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import MnistError, SettingsError
+from mnist_classifier.read import many
 from mnist_classifier.read.many import read_many
 from mnist_classifier.read.outcome import Outcome, Request
 from mnist_classifier.read.processes import Processes
@@ -111,6 +112,21 @@ def test_of_pictures_asked_for_together_only_the_one_that_ends_the_process_is_an
         processes.end()
         processes.close()
     assert [outcome.kind for outcome in outcomes] == ["read", "error", "error", "read"]
+    assert not children()
+
+
+def test_few_pictures_are_read_here_unless_they_take_long(
+    children, reader, paths, alone, monkeypatch
+):
+    few = read_many(reader, paths[:5], jobs=2)
+    assert to_row(next(few)) == alone[0]
+    assert not children()
+    assert list(map(to_row, few)) == alone[1:5]
+    monkeypatch.setattr(many, "_STARTS_IN", 0)
+    few = read_many(reader, paths[:5], jobs=2)
+    assert [to_row(next(few)), to_row(next(few))] == alone[:2]
+    assert children()
+    assert list(map(to_row, few)) == alone[2:5]
     assert not children()
 
 

@@ -3,6 +3,7 @@
 import cv2
 import pytest
 
+from mnist_classifier.read.rows import RowFacts
 from mnist_classifier.scale.corrections import save_corrections
 from mnist_classifier.scale.review import contact_sheet
 from tests.read.drawing import png, write
@@ -13,7 +14,10 @@ NAME = 'a "quoted", & <b>.png'
 @pytest.fixture
 def sheet(reader, tmp_path):
     path = tmp_path / "rows.review.html"
-    pictures = [(NAME, png(write("42"))), ("7.png", png(write("7"))), ("6.png", png(write("6")))]
+    pictures = [
+        (RowFacts(name, "", 0, None, None), png(write(text)))
+        for name, text in ((NAME, "42"), ("7.png", "7"), ("6.png", "6"))
+    ]
     path.write_text(contact_sheet("rows.jsonl: least sure", pictures, reader, None), "utf-8")
     return path
 

@@ -8,13 +8,19 @@ import re
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mnist_classifier.errors import DataError
+from mnist_classifier.read.outcome import Outcome
+from mnist_classifier.read.reading import Digit, Reading
 from mnist_classifier.scale.corrections import save_corrections
 from mnist_classifier.scale.forms import RowFacts
 from mnist_classifier.scale.review import contact_sheet
 from mnist_classifier.scale.summary import LEAST_SURE, Summary
+from mnist_classifier.scale.unsure import Unsure
 from tests.read.drawing import png, write
 
 
@@ -54,19 +60,41 @@ def test_the_least_sure_are_kept_in_order():
     for row in random.Random(0).sample(range(count), count):  # in any order
         summary.add(row, RowFacts(f"{row}.png", "7", (row * 7 % count) / count, None, None))
     expected = sorted(range(count), key=lambda row: row * 7 % count)[:LEAST_SURE]
-    assert summary.least_sure == [(row, f"{row}.png") for row in expected]
+    assert [(row, facts.picture) for row, facts in summary.least_sure] == [
+        (row, f"{row}.png") for row in expected
+    ]
 
 
 def test_the_least_sure_are_a_tenth_at_most():
     summary = Summary()
     for row, sure in enumerate((0.9, 0.2, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.1)):
         summary.add(row, RowFacts(f"{row}.png", "7", sure, None, None))
-    assert summary.least_sure == [(3, "3.png"), (10, "10.png")]
+    assert [row for row, _ in summary.least_sure] == [3, 10]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 100)), max_size=400))
+@settings(max_examples=50, deadline=None)
+def test_the_least_sure_of_all_keep_their_digits_whoever_reads_them(read_by):
+    """Processes know nothing of each other, and rows of one may come late."""
+    image = np.zeros((28, 28), np.float32)
+    digit = Digit(7, 1.0, np.ones(10, np.float32), (0, 0, 1, 1), image)
+    outcome = Outcome("a", Reading("7", (digit,), None), None)
+    processes, summary, rows = [Unsure() for _ in range(3)], Summary(), []
+    for number, (process, sure) in enumerate(read_by):
+        facts = RowFacts(str(number), "7", sure / 100, None, None)
+        rows.append((number, processes[process].with_digits(outcome, facts)))
+    for number, row in sorted(rows, key=lambda numbered: read_by[numbered[0]][0]):
+        summary.add(number, row)
+    assert all(row.digits for _, row in summary.least_sure)
 
 
 @pytest.fixture
 def page(reader):
-    pictures = [("a & <b>.png", png(write("42"))), ("7.png", png(write("7"))), ("bad", b"no")]
+    pictures = [
+        (RowFacts("a & <b>.png", "", 0, None, None), png(write("42"))),
+        (RowFacts("7.png", "", 0, None, None), png(write("7"))),
+        (RowFacts("bad", "", 0, None, None), b"no"),
+    ]
     return contact_sheet("<rows>", pictures, reader, None)
 
 
@@ -127,7 +155,7 @@ def test_labelled_images_are_what_evaluate_reads(reader, tmp_path):
         rows = csv.writer(lines)
         rows.writerow(["picture", "text", "read", "digits"])
         for pen in range(7, 13):
-            pictures = [("a.png", png(write("0123456789", pen=pen)))]
+            pictures = [(RowFacts("a.png", "", 0, None, None), png(write("0123456789", pen=pen)))]
             page = contact_sheet("rows", pictures, reader, None)
             digits = re.search(r'data-digits="([^"]*)"', page)[1]
             rows.writerow(["a.png", "0123456789", "", digits])
