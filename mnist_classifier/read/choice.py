@@ -22,6 +22,9 @@ _LEAST_OF_TWO, _LEAST_FROM_FEWER, _LEAST_OF_MORE = 0.5, 0.65, 0.4
 _LEAST_DIGITS_OF_PART, _LEAST_OF_PART = 2, 0.9
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
+# The power of several marks' odds against other digits: their network is too sure of shapes that it
+# has not seen.
+_SEVERAL_MARKS = 0.4
 # A single mark's odds, against another digit and against several: its network saw it alone, in its
 # own size and place.
 _ONE_MARK, _ONE_MARK_AGAINST_SEVERAL = 10.0, 3.0
@@ -118,7 +121,7 @@ def _odds(of_marks: Reading, of_lines: Reading) -> float:
         for digit, character in zip(of_marks.digits, other, strict=True)
     )
     odds = (of_marks.confidence + _OVERLOOKED) / (probable + _OVERLOOKED)
-    return odds * (_ONE_MARK if len(own) == 1 else 1.0)
+    return float(odds * _ONE_MARK if len(own) == 1 else odds**_SEVERAL_MARKS)
 
 
 def _stands(of_marks: Reading, of_lines: Reading, marks: int) -> bool:
@@ -137,15 +140,21 @@ def _stands(of_marks: Reading, of_lines: Reading, marks: int) -> bool:
             if len(number) > 1
         ]
         return max(longer, default=0.0) < _SURE_BESIDE_ONE
-    if _without_ones(of_marks) == _without_ones(of_lines) and _length(of_lines) < _length(of_marks):
+    same = _without_ones(of_marks) == _without_ones(of_lines)
+    if same and len(_without_newlines(of_lines)) < len(_without_newlines(of_marks)):
         return False  # what marks have more is rules or edges
     least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
     return of_marks.confidence >= least
 
 
+def _without_newlines(reading: Reading) -> str:
+    """Return the digits of all lines, in order."""
+    return reading.number.replace("\n", "")
+
+
 def _without_ones(reading: Reading) -> str:
     """Return a reading's digits but for 1s, in order."""
-    return "".join(c for c in reading.number if c.isdigit() and c != "1")
+    return _without_newlines(reading).replace("1", "")
 
 
 def _length(reading: Reading) -> int:

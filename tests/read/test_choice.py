@@ -55,6 +55,7 @@ def test_where_one_is_refused_or_has_foreign_marks(of_marks, of_lines, marks, fi
     [
         (reading("12", 0.9, 0.95), reading("17", 0.9), 0.9, True),  # as probable in the line
         (reading("12", 0.9, 0.95), reading("17", 0.9), 0.001, False),
+        (reading("12", 0.9, 0.95), reading("17", 0.9), 0.2, False),  # marks are too sure
         (reading("12", 0.3, 0.5), reading("17", 0.9), 0.1, False),
         (reading("2077", 0.9), reading("207", 0.9), 0.1, True),  # a line loses a digit
         (reading("8", 1.0), reading("28", 0.8), 0.1, False),
@@ -87,6 +88,7 @@ def test_several_lines_of_marks_stand_where_they_are_sure():
     assert choose(of_marks, reading("12", 0.9), 2, lambda digits: 1.0) is of_marks
     with_rule = Reading("1\n48", (), None, (Line("1", 0.99, ()), Line("48", 0.99, ())))
     assert choose(with_rule, reading("48", 0.9), 3, lambda digits: 1.0).text == "48"
+    assert choose(with_rule, reading("4.8", 0.9), 3, lambda digits: 1.0).text == "4.8"
     unsure = Reading("1\n2", (), None, (Line("1", 0.5, ()), Line("2", 0.5, ())))
     assert choose(unsure, reading("12", 0.9), 2, lambda digits: 1.0).text == "12"
 
