@@ -44,20 +44,39 @@ def text_probability(columns: Doubles, indices: Sequence[int]) -> float:
         columns: Shape ``(columns, 1 + characters)``.
         indices: Of the text's characters, from 1.
     """
-    states = np.zeros(2 * len(indices) + 1, np.int64)
-    states[1::2] = indices
+    return float(text_probabilities([columns], [indices])[0, 0])
+
+
+def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> Doubles:
+    """Return the probability of each text in each line, shape ``(lines, texts)``.
+
+    Args:
+        lines: Columns of each, shape ``(columns, 1 + characters)``.
+        texts: Indices of each one's characters, from 1.
+    """
+    # Shorter lines end in columns of no character, which change nothing.
+    padded = np.zeros((max(map(len, lines)), len(lines), lines[0].shape[1]))
+    padded[:, :, NOTHING] = 1
+    for number, columns in enumerate(lines):
+        padded[: len(columns), number] = columns
+    # The states behind a shorter text's own are never looked at.
+    states = np.full((len(texts), 2 * max(map(len, texts)) + 1), NOTHING)
+    for own, indices in zip(states, texts, strict=True):
+        own[1 : 2 * len(indices) : 2] = indices
     # A way may pass over "no character" between two characters that differ.
-    skip = np.zeros(len(states), bool)
-    skip[3::2] = states[3::2] != states[1:-2:2]
-    emitted = columns[:, states]
-    ways = np.zeros(len(states))
-    ways[:2] = emitted[0, :2]
-    for now in emitted[1:]:
+    skip = np.zeros(states.shape, bool)
+    skip[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    ways = np.zeros((len(lines), *states.shape))
+    ways[:, :, :2] = padded[0][:, states[:, :2]]
+    for now in padded[1:]:
         moved = ways.copy()
-        moved[1:] += ways[:-1]
-        moved[2:] += np.where(skip[2:], ways[:-2], 0)
-        ways = moved * now
-    return float(ways[-2:].sum())
+        moved[:, :, 1:] += ways[:, :, :-1]
+        moved[:, :, 2:] += np.where(skip[:, 2:], ways[:, :, :-2], 0)
+        ways = moved * now[:, states]
+    ends = np.array([2 * len(indices) for indices in texts])
+    each = np.arange(len(texts))
+    in_last = np.where(ends > 0, ways[:, each, ends - 1], 0)
+    return np.asarray(ways[:, each, ends] + in_last)
 
 
 def places(columns: Doubles, indices: Sequence[int]) -> list[int]:

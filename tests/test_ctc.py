@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_classifier.ctc import column_probabilities, likeliest_path, places, text_probability
+from mnist_classifier.ctc import (
+    column_probabilities,
+    likeliest_path,
+    places,
+    text_probabilities,
+    text_probability,
+)
 
 
 def columns(seed, count=5, kinds=3, sharpness=2.0):
@@ -31,6 +37,22 @@ def test_a_text_has_the_probability_of_all_its_ways(seed, sharpness):
     own = columns(seed, sharpness=sharpness)
     for text, probability in by_counting(own).items():
         assert text_probability(own, text) == pytest.approx(probability, rel=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.integers(1, 7), min_size=1, max_size=4),
+    st.lists(st.lists(st.integers(1, 3), max_size=8), min_size=1, max_size=5),
+    st.integers(0, 2**32),
+)
+def test_texts_in_lines_of_any_length_have_the_probability_they_have_alone(lengths, texts, seed):
+    lines = [columns(seed + i, count=count) for i, count in enumerate(lengths)]
+    found = text_probabilities(lines, texts)
+    assert found.shape == (len(lines), len(texts))
+    for own, of_line in zip(lines, found, strict=True):
+        counted = by_counting(own)
+        expected = [counted.get(tuple(text), 0) for text in texts]
+        assert of_line == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_text_longer_than_the_columns_has_none():

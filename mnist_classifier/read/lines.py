@@ -10,7 +10,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from mnist_classifier.ctc import Doubles, likeliest_path, places, text_probability
+from mnist_classifier.ctc import (
+    Doubles,
+    likeliest_path,
+    places,
+    text_probabilities,
+    text_probability,
+)
 from mnist_classifier.normalisation import LINE_HEIGHT, FloatImage, ink_box, normalise_lines
 from mnist_classifier.read.decoding import Candidate, candidates, limited
 from mnist_classifier.read.line_model import COLUMN, LineModel
@@ -28,6 +34,7 @@ _FURTHER_DIGIT = 0.95
 _OTHER_SIZE = 2.0
 _SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
 _INK = 0.4  # of a normalised strip
+_MOST_TEXTS = 16  # for which the strips of a line vote
 # Of the share of votes times the surest strip's probability: what makes it the line's own.
 _AGREEMENT = 1 / 3
 
@@ -74,6 +81,7 @@ class _ReadStrip:
     strip: Strip
     columns: Doubles
     text: str
+    indices: Sequence[int]  # of the text, as the columns have them
     probability: float
     centres: Doubles  # of the characters in the picture, shape (n, 2)
 
@@ -100,8 +108,8 @@ class _Voted:
     Attributes:
         strip: The surest one that says what most say.
         strips: All of them.
-        share: Of their scores, what says the same digits, in (0, 1].
-        others: The scores of other texts.
+        share: Of all votes, those for its digits, in (0, 1].
+        others: The votes for other texts.
     """
 
     strip: _ReadStrip
@@ -185,7 +193,7 @@ class LineFinder:
             [strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in places(columns, text)]
         )
         written = "".join(alphabet[index - 1] for index in text)
-        return _ReadStrip(strip, columns, written, probability, centres)
+        return _ReadStrip(strip, columns, written, text, probability, centres)
 
     def _line(self, voted: _Voted, pattern: Pattern | None) -> FoundLine:
         """Return what was read, with its alternatives and its characters' boxes."""
@@ -199,7 +207,7 @@ class LineFinder:
         # What is left of the probability is the others', as they were read.
         others: dict[str, float] = defaultdict(float, voted.others)
         for text, likely in beam.items():
-            others[text] += likely * len(text)
+            others[text] += likely * _weight(text)
         rest = (1 - probability) / max(sum(others.values()), 1e-12)
         best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
         indices = [alphabet.index(c) + 1 for c in read.text]
@@ -228,11 +236,9 @@ class LineFinder:
             The ratio of the two texts' probabilities, each in the mean over the line's strips.
         """
         read = "".join(filter(str.isdigit, line.candidates[0].text))
-        probable = [
-            sum(text_probability(columns, self._indices(text)) for columns in line.columns)
-            for text in (digits, line.candidates[0].text, read)
-        ]
-        return probable[0] / max(*probable[1:], 1e-12)
+        texts = [self._indices(text) for text in (digits, line.candidates[0].text, read)]
+        probable = text_probabilities(line.columns, texts).sum(axis=0)
+        return float(probable[0] / max(*probable[1:], 1e-12))
 
     def _indices(self, text: str) -> list[int]:
         return [self._model.alphabet.index(character) + 1 for character in text]
@@ -277,22 +283,30 @@ def _agree(read: Sequence[_ReadStrip], expected: str) -> bool:
 def _vote(strips: Sequence[_ReadStrip]) -> _Voted:
     """Return what strips of one place say together: the digits of which most is said.
 
-    Each votes with its score. Digits are counted together whatever separators stand between them.
+    Each votes for all texts that were read in one of them, by how probable they are in it. Digits
+    are counted together whatever separators stand between them.
     """
+    surest_first = sorted(strips, key=lambda one: (one.strip.plain, one.probability), reverse=True)
+    read = {one.text: one for one in reversed(surest_first)}  # of each text the surest strip
+    texts = sorted(read, key=lambda text: -read[text].score)[:_MOST_TEXTS]
+    probable = text_probabilities(
+        [one.columns for one in strips], [read[text].indices for text in texts]
+    ).mean(axis=0)
+    of_texts = {text: float(own) * _weight(text) for text, own in zip(texts, probable, strict=True)}
     of_digits: dict[str, float] = defaultdict(float)
-    of_texts: dict[str, float] = defaultdict(float)
-    for one in strips:
-        of_digits[one.digits] += one.score
-        of_texts[one.text] += one.score
+    for text, votes in of_texts.items():
+        of_digits[read[text].digits] += votes
     digits = max(of_digits, key=lambda digits: of_digits[digits])
-    same = [one for one in strips if one.digits == digits]
-    text = max((one.text for one in same), key=lambda text: of_texts[text])
-    surest = max(
-        (one for one in same if one.text == text),
-        key=lambda one: (one.strip.plain, one.probability),
-    )
+    text = max((t for t in texts if read[t].digits == digits), key=lambda text: of_texts[text])
     share = of_digits[digits] / max(sum(of_digits.values()), 1e-300)
-    return _Voted(surest, strips, share, {t: score for t, score in of_texts.items() if t != text})
+    others = {other: votes for other, votes in of_texts.items() if other != text}
+    return _Voted(read[text], strips, share, others)
+
+
+def _weight(text: str) -> int:
+    """Return how much a text's probability counts: a long one is rarely as probable."""
+    digits = sum(map(str.isdigit, text))
+    return digits * digits
 
 
 def _is_further(one: _ReadStrip, first: _ReadStrip) -> bool:

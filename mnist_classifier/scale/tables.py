@@ -64,7 +64,7 @@ def items(file: str, column: str | None) -> Iterator[Item]:
                     yield Item(f"{file}#row={row}", file, row)
                 return
             row = 0
-            for batch in table.iter_batches(columns=[name]):
+            for batch in table.iter_batches(columns=[name], use_threads=False):
                 for path in batch.column(0).to_pylist():
                     yield Item(path or f"{file}#row={row}", file, row)
                     row += 1
@@ -132,7 +132,9 @@ def _rows(file: str, items: Sequence[Item], columns: Sequence[str]) -> Iterator[
         for group in range(table.num_row_groups):
             end = start + table.metadata.row_group(group).num_rows
             if start <= last and first < end:
-                for batch in table.iter_batches(_TOGETHER, [group], list(columns)):
+                for batch in table.iter_batches(
+                    _TOGETHER, [group], list(columns), use_threads=False
+                ):
                     low = max(first - start, 0)
                     if low < batch.num_rows and start <= last:
                         yield batch.slice(low, min(last + 1 - start, batch.num_rows) - low)
@@ -144,6 +146,7 @@ def _rows(file: str, items: Sequence[Item], columns: Sequence[str]) -> Iterator[
 def _opened(file: str) -> Iterator[Any]:
     from pyarrow import parquet
 
+    # Read without threads: see `Listing.parts`.
     with storage.open_file(file) as content:
         yield parquet.ParquetFile(content)
 
