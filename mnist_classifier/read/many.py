@@ -18,7 +18,7 @@ from mnist_classifier.read.reader import DigitReader
 Made = TypeVar("Made")
 
 _FEW = 16  # pictures: of more, none is read in this process, which one of them might end
-_STARTS_IN = 0.5  # seconds that a process takes
+_STARTS_IN = 0.5  # seconds that a process takes to start
 
 
 def read_many(
