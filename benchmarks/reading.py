@@ -54,8 +54,12 @@ def processes(path: Path) -> dict[str, Callable[[], object]]:
         HELP_IMPORTS: ["-c", "import click"],
     }
 
+    # Installed, the program is compiled once, not by each process.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
     def run(command: list[str]) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        program = [sys.executable, *command]
+        return lambda: subprocess.run(program, check=True, capture_output=True, env=environment)
 
     return {name: run(command) for name, command in commands.items()}
 

@@ -1,6 +1,7 @@
 """What tests share: no network, no cache of a person's, small images, MNIST where it is."""
 
 import contextlib
+import gc
 import gzip
 import os
 import shutil
@@ -18,8 +19,12 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ[threads] = "1"
 os.environ.pop("MNIST_DATA_DIR", None)
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each new process would compile the program anew
 for display in ("DISPLAY", "WAYLAND_DISPLAY"):
     os.environ.pop(display, None)
+
+# The objects of libraries are many, and never garbage.
+gc.disable()
 
 import numpy as np
 import pytest
@@ -28,6 +33,11 @@ from tests.launcher import Launcher
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ launcher are the libraries and the seed of hashes. Tests of these start Python t
 """
 
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -135,8 +136,11 @@ class Launcher:
 
 def _forked(control):
     """Load the libraries; return, in each process that is forked, Python's arguments."""
+    gc.disable()
     for name in LIBRARIES:
         __import__(name)
+    gc.freeze()  # or a second of each process's end is spent on them
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     while True:
         message, files, _, _ = socket.recv_fds(control, 1 << 20, 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,6 +72,8 @@ def main(
         SystemExit: 0 done, 2 a mistake that one line on standard error explains,
             130 interrupted by Ctrl-C, 141 nobody reads what is printed.
     """
+    # What is left goes with the process: to seek garbage in libraries' objects takes up to 2 s.
+    atexit.register(gc.freeze)
     with output.mended():
         sys.exit(_run(learn_digits, arguments, program))
 

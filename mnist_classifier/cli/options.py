@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.util
 import os
 import signal
@@ -143,6 +144,8 @@ def import_learning(quiet: bool) -> None:
             f"KERAS_BACKEND is {backend}, which is not installed; expected it to be: "
             f"run  pip install {backend}  or unset the variable"
         )
+    if "mnist_classifier.learn.steps" in sys.modules:
+        return
     from rich.console import Console
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -155,12 +158,27 @@ def import_learning(quiet: bool) -> None:
     status = Console(quiet=quiet).status(f"Starting Keras on {backend} …")
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        with status, _chatter_kept_back():
+        with status, _chatter_kept_back(), _hidden_from_garbage_collection():
             import mnist_classifier.learn.steps  # noqa: F401 — for the seconds that it takes
     finally:
         signal.signal(signal.SIGINT, before)
     if interrupts:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _hidden_from_garbage_collection() -> Iterator[None]:
+    """Keep Python's garbage collector from looking through what is made inside, then or later.
+
+    For libraries, whose objects stay until the process ends: to look through TensorFlow's takes a
+    second or two of its start and end.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,8 @@ def recipes(as_json: bool) -> None:
     Accuracy is on MNIST's 10,000 test images: mean ± standard deviation over
     the seeds of a recorded series, and its worst seed. Time is the median.
     """
+    import json
+
     from rich.console import Console
 
     from mnist_classifier.learn.recipes.registry import RECIPES, recorded
