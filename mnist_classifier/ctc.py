@@ -8,7 +8,7 @@ through the columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -37,14 +37,18 @@ def likeliest_path(columns: npt.NDArray[np.floating]) -> list[int]:
     return [int(index) for index in best[begins]]
 
 
-def text_probability(columns: Doubles, indices: Sequence[int]) -> float:
-    """Return the probability of a text: the forward algorithm of Graves and others.
+def own_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> Doubles:
+    """Return the probability of each line's own text, shape ``(lines,)``.
+
+    The forward algorithm of Graves and others.
 
     Args:
-        columns: Shape ``(columns, 1 + characters)``.
-        indices: Of the text's characters, from 1.
+        lines: Columns of each, shape ``(columns, 1 + characters)``.
+        texts: One for each line: indices of its characters, from 1.
     """
-    return float(text_probabilities([columns], [indices])[0, 0])
+    states, skip = _states(texts)
+    each = np.arange(len(lines))[:, None]
+    return _forward((now[each, states] for now in _padded(lines)), skip, texts)
 
 
 def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> Doubles:
@@ -54,58 +58,96 @@ def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]])
         lines: Columns of each, shape ``(columns, 1 + characters)``.
         texts: Indices of each one's characters, from 1.
     """
-    # Shorter lines end in columns of no character, which change nothing.
+    states, skip = _states(texts)
+    return _forward((now[:, states] for now in _padded(lines)), skip, texts)
+
+
+def places(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the column of each character of each line's own text.
+
+    It is where the character is likeliest on the text's best way through the columns.
+
+    Args:
+        lines: Columns of each, shape ``(columns, 1 + characters)``.
+        texts: One for each line: indices of its characters, from 1.
+    """
+    states, skip = _states(texts)
+    each = np.arange(len(lines))
+    emitted = np.log(np.maximum(_padded(lines)[:, each[:, None], states], 1e-30))
+    ways = np.full((3, *states.shape), -np.inf)
+    best = ways[0].copy()
+    best[:, :2] = emitted[0, :, :2]
+    came = np.zeros(emitted.shape, np.int8)
+    never = np.where(skip, 0.0, -np.inf)[:, 2:]
+    for t in range(1, len(emitted)):
+        ways[0] = best
+        ways[1, :, 1:] = best[:, :-1]
+        ways[2, :, 2:] = best[:, :-2] + never
+        came[t] = ways.argmax(axis=0)
+        best = ways.max(axis=0) + emitted[t]
+    ends = _ends(texts)
+    state = np.where((ends > 0) & (best[each, ends - 1] > best[each, ends]), ends - 1, ends)
+    chosen = np.full((len(lines), 1 + states.shape[1] // 2), -1)
+    strongest = np.full(chosen.shape, -np.inf)
+    for t in range(len(emitted) - 1, -1, -1):
+        now = emitted[t, each, state]
+        stronger = np.flatnonzero((state % 2 == 1) & (now > strongest[each, state // 2]))
+        where = stronger, state[stronger] // 2
+        chosen[where], strongest[where] = t, now[stronger]
+        state = state - came[t, each, state]
+    return [list(map(int, own[: len(text)])) for own, text in zip(chosen, texts, strict=True)]
+
+
+def _padded(lines: Sequence[Doubles]) -> Doubles:
+    """Return lines of one length, shape ``(columns, lines, 1 + characters)``.
+
+    Shorter ones end in columns of no character, which change no text.
+    """
     padded = np.zeros((max(map(len, lines)), len(lines), lines[0].shape[1]))
     padded[:, :, NOTHING] = 1
     for number, columns in enumerate(lines):
         padded[: len(columns), number] = columns
-    # The states behind a shorter text's own are never looked at.
+    return padded
+
+
+def _states(texts: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return each text's characters with "no character" about them, and which may be skipped to.
+
+    Both have the shape ``(texts, states)``; those behind a shorter text's own are never looked at.
+    """
     states = np.full((len(texts), 2 * max(map(len, texts)) + 1), NOTHING)
     for own, indices in zip(states, texts, strict=True):
         own[1 : 2 * len(indices) : 2] = indices
     # A way may pass over "no character" between two characters that differ.
     skip = np.zeros(states.shape, bool)
     skip[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
-    ways = np.zeros((len(lines), *states.shape))
-    ways[:, :, :2] = padded[0][:, states[:, :2]]
-    for now in padded[1:]:
-        moved = ways.copy()
-        moved[:, :, 1:] += ways[:, :, :-1]
-        moved[:, :, 2:] += np.where(skip[:, 2:], ways[:, :, :-2], 0)
-        ways = moved * now[:, states]
-    ends = np.array([2 * len(indices) for indices in texts])
-    each = np.arange(len(texts))
-    in_last = np.where(ends > 0, ways[:, each, ends - 1], 0)
-    return np.asarray(ways[:, each, ends] + in_last)
+    return states, skip
 
 
-def places(columns: Doubles, indices: Sequence[int]) -> list[int]:
-    """Return the column of each character of a text, where it is likeliest on the text's best way.
+def _ends(texts: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
+    """Return the last state of each text."""
+    return np.array([2 * len(indices) for indices in texts])
+
+
+def _forward(
+    emitted: Iterable[Doubles], skip: npt.NDArray[np.bool_], texts: Sequence[Sequence[int]]
+) -> Doubles:
+    """Return texts' probabilities, shape ``(…, texts)``.
 
     Args:
-        columns: Shape ``(columns, 1 + characters)``.
-        indices: Of the text's characters, from 1.
+        emitted: For each column the probability of each state's character, ``(…, texts, states)``.
+        skip: Which states may be skipped to.
+        texts: Whose states these are.
     """
-    states = np.zeros(2 * len(indices) + 1, np.int64)
-    states[1::2] = indices
-    skip = np.zeros(len(states), bool)
-    skip[3::2] = states[3::2] != states[1:-2:2]
-    emitted = np.log(np.maximum(columns[:, states], 1e-30))
-    best = np.full(len(states), -np.inf)
-    best[:2] = emitted[0, :2]
-    came = np.zeros((len(columns), len(states)), np.int64)
-    for t in range(1, len(columns)):
-        ways = np.full((3, len(states)), -np.inf)
-        ways[0] = best
-        ways[1, 1:] = best[:-1]
-        ways[2, 2:] = np.where(skip[2:], best[:-2], -np.inf)
-        came[t] = ways.argmax(axis=0)
-        best = ways.max(axis=0) + emitted[t]
-    state = len(states) - 1 if len(states) == 1 or best[-1] >= best[-2] else len(states) - 2
-    chosen = np.full(len(indices), -1)
-    strongest = np.full(len(indices), -np.inf)
-    for t in range(len(columns) - 1, -1, -1):
-        if state % 2 and emitted[t, state] > strongest[state // 2]:
-            chosen[state // 2], strongest[state // 2] = t, emitted[t, state]
-        state -= came[t, state]
-    return [int(column) for column in chosen]
+    columns = iter(emitted)
+    first = next(columns)
+    ways = np.zeros(first.shape)
+    ways[..., :2] = first[..., :2]
+    for now in columns:
+        moved = ways.copy()
+        moved[..., 1:] += ways[..., :-1]
+        moved[..., 2:] += ways[..., :-2] * skip[:, 2:]
+        ways = moved * now
+    each, ends = np.arange(len(texts)), _ends(texts)
+    in_last = np.where(ends > 0, ways[..., each, ends - 1], 0)
+    return np.asarray(ways[..., each, ends] + in_last)

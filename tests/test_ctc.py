@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mnist_classifier.ctc import (
     column_probabilities,
     likeliest_path,
+    own_probabilities,
     places,
     text_probabilities,
-    text_probability,
 )
 
 
@@ -36,7 +36,7 @@ def by_counting(own):
 def test_a_text_has_the_probability_of_all_its_ways(seed, sharpness):
     own = columns(seed, sharpness=sharpness)
     for text, probability in by_counting(own).items():
-        assert text_probability(own, text) == pytest.approx(probability, rel=1e-9)
+        assert own_probabilities([own], [text])[0] == pytest.approx(probability, rel=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
@@ -49,6 +49,9 @@ def test_texts_in_lines_of_any_length_have_the_probability_they_have_alone(lengt
     lines = [columns(seed + i, count=count) for i, count in enumerate(lengths)]
     found = text_probabilities(lines, texts)
     assert found.shape == (len(lines), len(texts))
+    owns = [texts[i % len(texts)] for i in range(len(lines))]
+    expected = [found[i, i % len(texts)] for i in range(len(lines))]
+    assert own_probabilities(lines, owns) == pytest.approx(expected, rel=1e-9)
     for own, of_line in zip(lines, found, strict=True):
         counted = by_counting(own)
         expected = [counted.get(tuple(text), 0) for text in texts]
@@ -56,8 +59,8 @@ def test_texts_in_lines_of_any_length_have_the_probability_they_have_alone(lengt
 
 
 def test_a_text_longer_than_the_columns_has_none():
-    assert text_probability(columns(0, count=2), (1, 2, 3)) == 0
-    assert text_probability(columns(0, count=2), (1, 1)) == 0  # needs one between
+    assert own_probabilities([columns(0, count=2)], [(1, 2, 3)]) == 0
+    assert own_probabilities([columns(0, count=2)], [(1, 1)]) == 0  # needs one between
 
 
 def test_the_likeliest_path():
@@ -68,7 +71,22 @@ def test_the_likeliest_path():
 
 def test_places_are_where_the_characters_stand():
     own = 0.9 * np.eye(4)[[0, 1, 0, 1, 2, 0, 3]] + 0.025
-    assert places(own, [1, 1, 2, 3]) == [1, 3, 4, 6]
+    assert places([own], [[1, 1, 2, 3]]) == [[1, 3, 4, 6]]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(9, 20), st.lists(st.integers(1, 3), max_size=4)), min_size=1),
+    st.integers(0, 2**32),
+)
+def test_characters_stand_where_they_stand_in_a_line_alone(own, seed):
+    lines = [columns(seed + i, count=count) for i, (count, _) in enumerate(own)]
+    texts = [text for _, text in own]
+    found = places(lines, texts)
+    assert found == [places([line], [text])[0] for line, text in zip(lines, texts, strict=True)]
+    for where, line in zip(found, lines, strict=True):
+        assert where == sorted(set(where))
+        assert all(0 <= column < len(line) for column in where)
 
 
 def test_a_temperature_flattens():

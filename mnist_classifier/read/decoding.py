@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnist_classifier.ctc import NOTHING, Doubles, text_probability
+from mnist_classifier.ctc import NOTHING, Doubles, text_probabilities
 from mnist_classifier.read.pattern import Pattern
 
 _BEAM = 8
@@ -44,12 +44,13 @@ def candidates(
     if pattern:
         columns = limited(columns, alphabet, pattern)
     found = _beam_search(columns, alphabet, pattern)
-    scored = [
-        Candidate(text, text_probability(columns, [alphabet.index(c) + 1 for c in text]))
-        for text in found
-    ]
+    if not found:
+        return []
+    texts = [[alphabet.index(c) + 1 for c in text] for text in found]
+    (probable,) = text_probabilities([columns], texts)
+    scored = [Candidate(text, float(own)) for text, own in zip(found, probable, strict=True)]
     scored.sort(key=lambda candidate: -candidate.probability)
-    if pattern and scored:
+    if pattern:
         total = max(sum(candidate.probability for candidate in scored), 1e-300)
         scored = [Candidate(c.text, c.probability / total) for c in scored]
     return scored[:count]

@@ -13,9 +13,9 @@ import numpy as np
 from mnist_classifier.ctc import (
     Doubles,
     likeliest_path,
+    own_probabilities,
     places,
     text_probabilities,
-    text_probability,
 )
 from mnist_classifier.normalisation import LINE_HEIGHT, FloatImage, ink_box, normalise_lines
 from mnist_classifier.read.decoding import Candidate, candidates, limited
@@ -163,36 +163,44 @@ class LineFinder:
         return [self._line(one, pattern) for one in kept]
 
     def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
+        """Read strips; leave out those in which nothing stands."""
         guessed = list(strips)
         columns = self._model.columns([strip.image for strip in guessed])
-        return [
-            found
+        decoded = [
+            (strip, *self._decode(own, pattern))
             for strip, own in zip(guessed, columns, strict=True)
-            if (found := self._read(strip, own, pattern))
+        ]
+        legible = [one for one in decoded if any(index in self._digits for index in one[2])]
+        if not legible:
+            return []
+        _, lines, texts = zip(*legible, strict=True)
+        probable = own_probabilities(lines, texts)
+        return [
+            self._read_strip(*one, float(probability), where)
+            for one, probability, where in zip(legible, probable, places(lines, texts), strict=True)
+            if probability >= _LEAST or pattern
         ]
 
-    def _read(self, strip: Strip, columns: Doubles, pattern: Pattern | None) -> _ReadStrip | None:
-        """Read a strip; None where nothing stands in it."""
-        alphabet = self._model.alphabet
-        if pattern:
-            likely = candidates(columns, alphabet, pattern, 1)
-            if not likely:
-                return None
-            text = [alphabet.index(c) + 1 for c in likely[0].text]
-            # Strips are compared by how likely a text is, not by how likely it is if one matches.
-            columns = limited(columns, alphabet, pattern)
-        else:
-            text = likeliest_path(columns)
-        if not any(index in self._digits for index in text):
-            return None
-        probability = text_probability(columns, text)
-        if probability < _LEAST and not pattern:
-            return None
+    def _decode(self, columns: Doubles, pattern: Pattern | None) -> tuple[Doubles, list[int]]:
+        """Return a strip's columns, limited to what a pattern names, and its text, as indices."""
+        if pattern is None:
+            return columns, likeliest_path(columns)
+        likely = candidates(columns, self._model.alphabet, pattern, 1)
+        # Strips are compared by how likely a text is, not by how likely it is if one matches.
+        limited_columns = limited(columns, self._model.alphabet, pattern)
+        return limited_columns, self._indices(likely[0].text) if likely else []
+
+    def _read_strip(
+        self,
+        strip: Strip,
+        columns: Doubles,
+        text: Sequence[int],
+        probability: float,
+        where: Sequence[int],
+    ) -> _ReadStrip:
         middle = (LINE_HEIGHT - 1) / 2
-        centres = np.array(
-            [strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in places(columns, text)]
-        )
-        written = "".join(alphabet[index - 1] for index in text)
+        centres = np.array([strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in where])
+        written = "".join(self._model.alphabet[index - 1] for index in text)
         return _ReadStrip(strip, columns, written, text, probability, centres)
 
     def _line(self, voted: _Voted, pattern: Pattern | None) -> FoundLine:
@@ -211,7 +219,7 @@ class LineFinder:
         rest = (1 - probability) / max(sum(others.values()), 1e-12)
         best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
         indices = [alphabet.index(c) + 1 for c in read.text]
-        where = places(read.columns, indices)
+        (where,) = places([read.columns], [indices])
         ink = np.clip(normalise_lines(read.strip.image[None])[0], 0, 1)
         return FoundLine(
             (

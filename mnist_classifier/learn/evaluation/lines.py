@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.ctc import column_probabilities, likeliest_path, text_probability
+from mnist_classifier.ctc import column_probabilities, likeliest_path, own_probabilities
 from mnist_classifier.errors import ModelError
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.lines import Lines, encode
@@ -94,13 +94,8 @@ def fit_temperature(answers: LineAnswers) -> float:
 def confidences(answers: LineAnswers, temperature: float) -> Floats:
     """Return the probability of each text that was read, shape ``(n,)``."""
     columns = column_probabilities(answers.logits, temperature)
-    return np.array(
-        [
-            text_probability(own, [ALPHABET.index(c) + 1 for c in text])
-            for own, text in zip(columns, answers.texts, strict=True)
-        ],
-        np.float32,
-    )
+    texts = [[ALPHABET.index(c) + 1 for c in text] for text in answers.texts]
+    return own_probabilities(list(columns), texts).astype(np.float32)
 
 
 def measure(answers: LineAnswers, temperature: float) -> dict[str, Any]:
