@@ -59,8 +59,23 @@ def grey_quantiles(
         Shape ``(len(shares), n)``.
     """
     flat = greys.reshape(len(greys), -1)
-    until = np.stack([np.bincount(one, minlength=256) for one in flat]).cumsum(axis=1)
-    places = np.array(shares)[:, None] * (flat.shape[1] - 1)
+    return histogram_quantiles(np.stack([np.bincount(one, minlength=256) for one in flat]), shares)
+
+
+def histogram_quantiles(
+    counts: npt.NDArray[np.integer | np.floating], shares: Sequence[float]
+) -> npt.NDArray[np.float64]:
+    """Return what `np.quantile` does for values of which it is known how often each comes.
+
+    Args:
+        counts: How often 0, 1, 2 … come: shape ``(n, values)``.
+        shares: In [0, 1].
+
+    Returns:
+        Shape ``(len(shares), n)``.
+    """
+    until = counts.cumsum(axis=1, dtype=np.float64)
+    places = np.array(shares)[:, None] * (until[:, -1] - 1)
     low, high = (
         (until <= place[..., None]).sum(axis=-1) for place in (places // 1, -(-places // 1))
     )
@@ -99,7 +114,8 @@ def is_light_paper(light: npt.NDArray[np.bool_]) -> bool:
         light: Where the picture has the lighter tone, shape ``(height, width)``.
     """
     border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    return bool(light.mean() + border.mean() >= 1)
+    # Counting is many times as fast as a mean of truths.
+    return bool(sum(np.count_nonzero(part) / part.size for part in (light, border)) >= 1)
 
 
 def stroke_width(ink: FloatImage) -> float:

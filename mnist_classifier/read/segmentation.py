@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mnist_classifier.normalisation import (
     FloatImage,
-    grey_quantiles,
+    histogram_quantiles,
     ink_box,
     is_light_paper,
     normalise,
@@ -119,14 +119,27 @@ def _uniform_background(picture: BgrImage) -> BgrImage | None:
     paper = light if is_light_paper(light) else ~light
     small = max(grey.shape) <= _SMALL_SIDE
     if not small:
-        total = float(grey.std()) ** 2
-        share = float(light.mean())
-        between = share * (1 - share) * float(grey[light].mean() - grey[~light].mean()) ** 2
         thin = stroke_width((~paper).astype(np.float32)) < 0.35 * min(grey.shape)
-        if between < 0.9 * total or paper.mean() < 0.5 or not thin:
+        most = np.count_nonzero(paper) >= 0.5 * paper.size
+        if _between_classes(grey, threshold) < 0.9 or not most or not thin:
             return None
-    colour = grey_quantiles(picture[paper].T[:, None], [0.5])[0].astype(np.uint8)
+    mask = paper.astype(np.uint8)
+    counts = [cv2.calcHist([picture], [i], mask, [256], [0, 256]).ravel() for i in range(3)]
+    colour = histogram_quantiles(np.array(counts), [0.5])[0].astype(np.uint8)
     return np.asarray(np.broadcast_to(colour, picture.shape).copy(), np.uint8)
+
+
+def _between_classes(grey: npt.NDArray[np.uint8], threshold: float) -> float:
+    """Return the share of greys' variance that lies between those above a threshold and others."""
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    levels = np.arange(256.0)
+    mean = float(counts @ levels) / grey.size
+    variance = float(counts @ (levels - mean) ** 2) / grey.size
+    above = levels > threshold
+    share = float(counts[above].sum()) / grey.size
+    light = float(counts[above] @ levels[above]) / grey.size / share
+    # Both means lie about the whole's: share * (light - mean) = (1 - share) * (mean - dark).
+    return share / (1 - share) * (light - mean) ** 2 / variance
 
 
 def _median_background(picture: BgrImage) -> BgrImage:
@@ -164,7 +177,8 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     # Each mark has its own threshold: ink far below its strongest is a rule, smear or shadow.
     strongest = np.zeros(n, np.float32)
     soft = cv2.blur(strength, (3, 3)) if min(strength.shape) > 2 * _SMALL_SIDE else strength
-    np.maximum.at(strongest, np.asarray(labels, np.int32).ravel(), np.ravel(soft))
+    inked = labels > 0
+    np.maximum.at(strongest, np.asarray(labels, np.int32)[inked], soft[inked])
     strongest[0] = np.inf
     firm = (strength > _FIRM_SHARE * strongest[labels]).astype(np.uint8)
     marks = _cut_out(strength, firm, faint)
