@@ -42,8 +42,7 @@ class LineModel:
             ModelError: The file is missing, damaged, or another network.
         """
         file = NetworkFile(path, "lines.onnx", _EXPECTED)
-        self._name = file.name
-        self.sha256 = file.sha256
+        self._file, self._name = file, file.name
         self._threads = threads or os.cpu_count() or 1
         # A strip runs on one thread, and strips side by side: none waits for another.
         self._session = file.session(1)
@@ -52,6 +51,11 @@ class LineModel:
         self.alphabet = self._alphabet()
         self._check_shapes()
         try_out(self._session, file.name, _EXPECTED)
+
+    @property
+    def sha256(self) -> str:
+        """The file's SHA-256, in hexadecimal."""
+        return self._file.sha256
 
     def columns(self, strips: Sequence[Greys]) -> list[Doubles]:
         """Return the probabilities of each strip's columns.

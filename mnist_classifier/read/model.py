@@ -71,8 +71,7 @@ class Model:
             ModelError: The file is missing, damaged, or another network.
         """
         file = NetworkFile(path, "digits.onnx", _EXPECTED)
-        self._name = file.name
-        self.sha256 = file.sha256
+        self._file, self._name = file, file.name
         self._threads = threads or os.cpu_count() or 1
         # Threads that share an operation keep cores busy while they wait for each other. A batch is
         # cut into chunks instead, one a thread.
@@ -81,6 +80,11 @@ class Model:
         self.card = file.card(self._session)
         self.temperature, self.refusal = _settings(self.card, file.name)
         try_out(self._session, file.name, _EXPECTED)
+
+    @property
+    def sha256(self) -> str:
+        """The file's SHA-256, in hexadecimal."""
+        return self._file.sha256
 
     def logits(self, images: Floats) -> Floats:
         """Return logits, shape ``(n, 10)``, of images ``(n, 28, 28)`` in [0, 1]."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,11 @@ class NetworkFile:
         if b"location" in self._content:
             raise ModelError(f"{self.name}: names data outside itself; {expected}")
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The file's SHA-256, in hexadecimal."""
+        import hashlib  # takes milliseconds, and is rarely asked for
+
         return hashlib.sha256(self._content).hexdigest()
 
     def session(self, threads: int) -> Any:
