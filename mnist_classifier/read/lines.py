@@ -34,6 +34,7 @@ _FURTHER_DIGIT = 0.95
 _OTHER_SIZE = 2.0
 _SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
 _INK = 0.4  # of a normalised strip
+_TOGETHER = 16  # strips whose texts are looked up at once: each may take megabytes
 _MOST_TEXTS = 16  # for which the strips of a line vote
 # Of the share of votes times the surest strip's probability: what makes it the line's own.
 _AGREEMENT = 1 / 3
@@ -171,15 +172,15 @@ class LineFinder:
             for strip, own in zip(guessed, columns, strict=True)
         ]
         legible = [one for one in decoded if any(index in self._digits for index in one[2])]
-        if not legible:
-            return []
-        _, lines, texts = zip(*legible, strict=True)
-        probable = own_probabilities(lines, texts)
-        return [
-            self._read_strip(*one, float(probability), where)
-            for one, probability, where in zip(legible, probable, places(lines, texts), strict=True)
-            if probability >= _LEAST or pattern
-        ]
+        read: list[_ReadStrip] = []
+        for start in range(0, len(legible), _TOGETHER):
+            some = legible[start : start + _TOGETHER]
+            _, lines, texts = zip(*some, strict=True)
+            answers = zip(own_probabilities(lines, texts), places(lines, texts), strict=True)
+            for one, (probability, where) in zip(some, answers, strict=True):
+                if probability >= _LEAST or pattern:
+                    read.append(self._read_strip(*one, float(probability), where))
+        return read
 
     def _decode(self, columns: Doubles, pattern: Pattern | None) -> tuple[Doubles, list[int]]:
         """Return a strip's columns, limited to what a pattern names, and its text, as indices."""
@@ -198,6 +199,7 @@ class LineFinder:
         probability: float,
         where: Sequence[int],
     ) -> _ReadStrip:
+        """Return what was read in a strip, given the column of each character."""
         middle = (LINE_HEIGHT - 1) / 2
         centres = np.array([strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in where])
         written = "".join(self._model.alphabet[index - 1] for index in text)

@@ -120,8 +120,8 @@ def _uniform_background(picture: BgrImage) -> BgrImage | None:
     small = max(grey.shape) <= _SMALL_SIDE
     if not small:
         thin = stroke_width((~paper).astype(np.float32)) < 0.35 * min(grey.shape)
-        most = np.count_nonzero(paper) >= 0.5 * paper.size
-        if _between_classes(grey, threshold) < 0.9 or not most or not thin:
+        is_most = np.count_nonzero(paper) >= 0.5 * paper.size
+        if _between_classes(grey, threshold) < 0.9 or not is_most or not thin:
             return None
     mask = paper.astype(np.uint8)
     counts = [cv2.calcHist([picture], [i], mask, [256], [0, 256]).ravel() for i in range(3)]
