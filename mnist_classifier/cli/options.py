@@ -144,7 +144,7 @@ def import_learning(quiet: bool) -> None:
             f"KERAS_BACKEND is {backend}, which is not installed; expected it to be: "
             f"run  pip install {backend}  or unset the variable"
         )
-    if "mnist_classifier.learn.steps" in sys.modules:
+    if "mnist_classifier.learn.steps" in sys.modules:  # hidden anew, real garbage would stay
         return
     from rich.console import Console
 
@@ -170,8 +170,8 @@ def import_learning(quiet: bool) -> None:
 def _hidden_from_garbage_collection() -> Iterator[None]:
     """Keep Python's garbage collector from looking through what is made inside, then or later.
 
-    For libraries, whose objects stay until the process ends: to look through TensorFlow's takes a
-    second or two of its start and end.
+    For libraries, whose objects stay until the process ends: each look through TensorFlow's takes
+    about half a second.
     """
     gc.disable()
     try:
