@@ -22,6 +22,7 @@ from mnist_classifier.normalisation import (
     quantile,
 )
 from mnist_classifier.read.choice import choose
+from mnist_classifier.read.ink import find_ink
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
 from mnist_classifier.read.memory import memory_errors
@@ -34,7 +35,6 @@ from mnist_classifier.read.segmentation import (
     SPECK,
     Mark,
     check_likely_digits,
-    find_ink,
     find_marks,
     group_lines,
     join_marks,

@@ -1,11 +1,10 @@
-"""Segmentation: a picture → its ink → marks, each a candidate for one digit → lines of marks."""
+"""Segmentation: ink → marks, each a candidate for one digit → lines of marks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,22 +12,15 @@ import numpy.typing as npt
 
 from mnist_classifier.normalisation import (
     FloatImage,
-    histogram_quantiles,
     ink_box,
-    is_light_paper,
     normalise,
     quantile,
     stroke_width,
 )
-from mnist_classifier.read.picture import BgrImage
+from mnist_classifier.read.ink import FAINTEST_INK, SMALL_SIDE
 from mnist_classifier.read.work import SAMPLE, Work, check_marks, check_sample
 
 Box = tuple[int, int, int, int]
-# A larger picture is shrunk to this longest side: small digits stay legible, and it is quick.
-_LONGEST_SIDE = 1600
-_SMALL_SIDE = 48
-# Of the 255 levels between black and white.
-_FAINTEST_INK = 14.0
 _FAINT_SHARE = 0.2
 _FIRM_SHARE = 0.4
 _FAINTEST_PEN = 0.35
@@ -66,93 +58,6 @@ Classify = Callable[[list[Mark]], tuple[npt.NDArray[np.float32], npt.NDArray[np.
 """Takes n marks; returns how surely each is one digit, in [0, 1], and its label."""
 
 
-def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
-    """Separate ink from paper: of either polarity, of any colour, in uneven light.
-
-    The background at each pixel is the median of a wide window, which keeps the edges of shadows.
-    Ink is the difference from the background, darker or lighter, whichever of the two is more.
-
-    Args:
-        picture: Shape ``(height, width, 3)``, uint8, BGR.
-
-    Returns:
-        The strength of ink, shape ``(height, width)``, float32 in [-255, 255], about 0 on paper
-        and positive on ink; and its scale: how many pixels of the picture lie along one of its
-        pixels (1.0 unless a large picture was shrunk).
-    """
-    height, width = picture.shape[:2]
-    scale = max(1.0, max(height, width) / _LONGEST_SIDE)
-    if scale > 1:
-        size = max(1, round(width / scale)), max(1, round(height / scale))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    paper = _uniform_background(picture)
-    if paper is None:
-        paper = _median_background(picture)
-    darker = _strongest_channel(cv2.subtract(paper, picture))
-    lighter = _strongest_channel(cv2.subtract(picture, paper))
-    if _weight(lighter) > _weight(darker):
-        darker, lighter = lighter, darker
-    return darker.astype(np.float32) - lighter, scale
-
-
-def _strongest_channel(
-    difference: npt.NDArray[np.integer[Any] | np.floating[Any]],
-) -> npt.NDArray[np.uint8]:
-    blue, green, red = cv2.split(difference)
-    return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
-
-
-def _weight(difference: npt.NDArray[np.uint8]) -> float:
-    """Return the sum of the squared differences from paper that are large enough for ink."""
-    counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    levels = np.arange(256.0)
-    return float((counts * levels**2)[int(_FAINTEST_INK) :].sum())
-
-
-def _uniform_background(picture: BgrImage) -> BgrImage | None:
-    """Return paper of one colour, or None unless the picture has two clear tones or is small."""
-    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)
-    light = grey > threshold
-    if not light.any() or light.all():
-        return None
-    paper = light if is_light_paper(light) else ~light
-    small = max(grey.shape) <= _SMALL_SIDE
-    if not small:
-        thin = stroke_width((~paper).astype(np.float32)) < 0.35 * min(grey.shape)
-        is_most = np.count_nonzero(paper) >= 0.5 * paper.size
-        if _between_classes(grey, threshold) < 0.9 or not is_most or not thin:
-            return None
-    mask = paper.astype(np.uint8)
-    counts = [cv2.calcHist([picture], [i], mask, [256], [0, 256]).ravel() for i in range(3)]
-    colour = histogram_quantiles(np.array(counts), [0.5])[0].astype(np.uint8)
-    return np.asarray(np.broadcast_to(colour, picture.shape).copy(), np.uint8)
-
-
-def _between_classes(grey: npt.NDArray[np.uint8], threshold: float) -> float:
-    """Return the share of greys' variance that lies between those above a threshold and others."""
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    levels = np.arange(256.0)
-    mean = float(counts @ levels) / grey.size
-    variance = float(counts @ (levels - mean) ** 2) / grey.size
-    above = levels > threshold
-    share = float(counts[above].sum()) / grey.size
-    light = float(counts[above] @ levels[above]) / grey.size / share
-    # Both means lie about the whole's: share * (light - mean) = (1 - share) * (mean - dark).
-    return share / (1 - share) * (light - mean) ** 2 / variance
-
-
-def _median_background(picture: BgrImage) -> BgrImage:
-    """Estimate the paper's colour at each pixel: a wide median filter at a coarse scale."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, 240 / min(height, width), 600 / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    side = min(255, max(3, int(0.6 * min(size)) | 1))
-    median = cv2.medianBlur(coarse, side)
-    return np.asarray(cv2.resize(median, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
 def find_marks(strength: FloatImage) -> list[Mark]:
     """Find the connected components of ink; drop rules, specks, stains and frames.
 
@@ -165,7 +70,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
     Raises:
         TooMuchWorkError: They are more, or lie more in each other, than a page's digits.
     """
-    faintest = max(_FAINTEST_INK, 5 * _grain(strength))
+    faintest = max(FAINTEST_INK, 5 * _grain(strength))
     if float(strength.max()) < 2 * faintest:
         return []
     overall = _level(strength[strength > faintest])
@@ -176,7 +81,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
         return []
     # Each mark has its own threshold: ink far below its strongest is a rule, smear or shadow.
     strongest = np.zeros(n, np.float32)
-    soft = cv2.blur(strength, (3, 3)) if min(strength.shape) > 2 * _SMALL_SIDE else strength
+    soft = cv2.blur(strength, (3, 3)) if min(strength.shape) > 2 * SMALL_SIDE else strength
     inked = labels > 0
     np.maximum.at(strongest, np.asarray(labels, np.int32)[inked], soft[inked])
     strongest[0] = np.inf
@@ -187,7 +92,7 @@ def find_marks(strength: FloatImage) -> list[Mark]:
 
 def _grain(strength: FloatImage) -> float:
     """Return the standard deviation of the paper's grain, from the smallest deviations."""
-    if max(strength.shape) <= _SMALL_SIDE:
+    if max(strength.shape) <= SMALL_SIDE:
         return 0.0  # most pixels may be ink
     sample = strength[:: max(1, strength.shape[0] // 400), :: max(1, strength.shape[1] // 400)]
     # A quarter of a normal distribution lies within 0.319 standard deviations of its mean. Ink may
@@ -208,9 +113,9 @@ def _level(values: FloatImage) -> float:
 def _without_rules(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Remove ruled lines: thin, straight, and from a border of the picture across most of it."""
     height, width = mask.shape
-    if min(height, width) <= _SMALL_SIDE:
+    if min(height, width) <= SMALL_SIDE:
         return mask
-    small = min(height, width) <= 2 * _SMALL_SIDE
+    small = min(height, width) <= 2 * SMALL_SIDE
     cleaned = mask
     for along, across, horizontal in ((width, height, True), (height, width, False)):
         length = max(40, along // 4)
@@ -283,7 +188,7 @@ def _is_frame(mark: Mark, shape: tuple[int, ...]) -> bool:
     """Tell whether a mark is a photo's dark edge or a frame: it runs along the picture's border."""
     x, y, w, h = mark.box
     height, width = shape
-    if min(height, width) <= 2 * _SMALL_SIDE:
+    if min(height, width) <= 2 * SMALL_SIDE:
         return False
     # The mark's ink within three pixels of each border.
     near = {

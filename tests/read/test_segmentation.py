@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mnist_classifier.read.ink import find_ink
 from mnist_classifier.read.segmentation import (
     Mark,
-    find_ink,
     find_marks,
     group_lines,
     join_broken,
