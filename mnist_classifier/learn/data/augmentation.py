@@ -113,7 +113,7 @@ def _uniform(generator: np.random.Generator, n: int, extent: float) -> Floats:
     return generator.uniform(-extent, extent, (n, 1, 1)).astype(np.float32)
 
 
-def _smoothing(side: int, sigma: float) -> Floats:
+def smoothing(side: int, sigma: float) -> Floats:
     """Return the matrix that smooths white noise to a signal of unit variance.
 
     The noise lies half a ``sigma`` apart: closer, it would change nothing but cost more.
@@ -133,8 +133,8 @@ def _displacement(
 ) -> Floats:
     """Draw a smooth random field for each image, in pixels; shape ``(n, height, width)``."""
     n, height, width = shape
-    down = _smoothing(height, settings.elastic_smoothness)
-    across = _smoothing(width, settings.elastic_smoothness)
+    down = smoothing(height, settings.elastic_smoothness)
+    across = smoothing(width, settings.elastic_smoothness)
     noise = generator.standard_normal((n, down.shape[1], across.shape[1]), np.float32)
     field: Floats = down @ noise @ across.T
     return field

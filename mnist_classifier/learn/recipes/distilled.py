@@ -157,7 +157,7 @@ DNN_BEST = DistilledRecipe(
         learning_rate=3e-4,
         final_deformation=CNN_SMALL.final_deformation,
     ),
-    teacher=replace(CNN_BEST, epochs=12, batch_size=128, learning_rate=3e-3),
+    teacher=replace(CNN_BEST, epochs=12, batch_size=128, ema_epochs=0.3),
     teacher_weight=1.0,
     reuse=2,
     initial=_INITIAL,

@@ -16,6 +16,7 @@ from mnist_classifier.learn.networks.architectures import (
     Architecture,
     cnn_best_layers,
     cnn_upright_layers,
+    cnn_wide_layers,
 )
 from mnist_classifier.learn.recipes.base import Recipe
 from mnist_classifier.learn.recipes.standard import CNN_BEST, StandardRecipe
@@ -128,6 +129,6 @@ class EnsembleRecipe(Recipe):
 
 ENSEMBLE = EnsembleRecipe(
     "ensemble",
-    CNN_BEST,
-    (*(cnn_best_layers, cnn_upright_layers) * 2, cnn_best_layers),
+    replace(CNN_BEST, epochs=32),
+    (*(cnn_best_layers, cnn_upright_layers) * 2, cnn_wide_layers),
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
 import numpy as np
 
+from mnist_classifier.learn import accelerator
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.augmentation import Deformation, deform
 from mnist_classifier.learn.data.dataset import VALIDATION_SHARE, Split, Splits
@@ -160,10 +161,12 @@ class StandardRecipe(Recipe):
         """
         plain = splits.train.targets
         smoothed = (1 - self.label_smoothing) * plain + self.label_smoothing / plain.shape[1]
+        on_device = accelerator.is_used()
+        augment = self._device_images(splits.train) if on_device else partial(self.augment, splits.train)
 
         @lru_cache(maxsize=1)
         def made(seed: int, epoch: int) -> tuple[Floats, Floats]:
-            x = self.augment(splits.train, seed, epoch, reuse)
+            x = augment(seed, epoch, reuse)
             return x, teach(x, smoothed) if teach else smoothed
 
         def images(seed: int, epoch: int) -> tuple[Floats, Floats, Order]:
@@ -177,6 +180,7 @@ class StandardRecipe(Recipe):
             steps=math.ceil(len(splits.train) / self.batch_size),
             batch_size=self.batch_size,
             patience=self.patience,
+            on_device=on_device,
         )
 
     def augment(self, split: Split, seed: int, epoch: int, reuse: int = 1) -> Floats:
@@ -188,6 +192,15 @@ class StandardRecipe(Recipe):
         generator = np.random.default_rng((seed, epoch, 1))
         return deform(split.x.reshape(-1, side, side), generator, deformation).reshape(
             split.x.shape
+        )
+
+    def _device_images(self, split: Split) -> Callable[[int, int, int], Any]:
+        """Return what makes an epoch's images on the accelerator, of `augment`'s distribution."""
+        from mnist_classifier.learn.data.device_augmentation import DeviceImages
+
+        own = DeviceImages(split.x, [d for d in (self.deformation, self.final_deformation) if d])
+        return lambda seed, epoch, reuse: own.deformed(
+            self.deformation_in(epoch + reuse - 1), seed, epoch
         )
 
     def deformation_in(self, epoch: int) -> Deformation | None:
@@ -252,9 +265,9 @@ _FINAL_DEFORMATION = replace(
 CNN_SMALL = StandardRecipe(
     name="cnn-small",
     layers=architectures.cnn_small_layers,
-    epochs=64,
+    epochs=48,
     patience=None,
-    batch_size=128,
+    batch_size=256,
     learning_rate=3e-3,
     warmup=0.03,
     steps_per_execution=16,
@@ -269,9 +282,6 @@ CNN_BEST = replace(
     CNN_SMALL,
     name="cnn-best",
     layers=architectures.cnn_best_layers,
-    epochs=20,
-    batch_size=32,
-    learning_rate=1.5e-3,
-    ema_epochs=0.3,
+    epochs=60,
     validation_share=1 / 30,
 )

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from mnist_classifier.errors import RunError
+from mnist_classifier.learn import accelerator
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.training import allocator
@@ -23,6 +24,7 @@ from mnist_classifier.learn.training.stages import (
 )
 
 _JUDGED_TOGETHER = 2000  # images
+_SAVED_EVERY = 5.0  # seconds, on an accelerator, where saving takes as long as an epoch
 _STOPPING = ("wait", "best", "best_epoch", "stopped_epoch")  # what early stopping remembers
 
 
@@ -69,7 +71,7 @@ def fit(
         for epoch, (x, y, order) in zip(left, made, strict=True):
             callbacks.on_epoch_begin(epochs_before + epoch)
             logs = loop.run_epoch(epoch, x, y, order, batch_end)
-            if checkpoints:
+            if checkpoints and loop.is_to_be_saved(epoch):
                 checkpoints.save(epoch + 1, loop.checkpoint())
             callbacks.on_epoch_end(epochs_before + epoch, logs)
             if loop.stopped:
@@ -105,7 +107,7 @@ class _Loop:
         self._stopping.on_train_begin()
         _make_variables(model, *plan.validation)
         self._kept: Arrays = model.get_weights()
-        self._began = time.perf_counter()
+        self._began = self._saved = time.perf_counter()
 
     @property
     def finished(self) -> int:
@@ -123,13 +125,18 @@ class _Loop:
         """Train for an epoch and validate; return loss and accuracy of both."""
         if self._plan.rate:
             self._model.optimizer.learning_rate = self._plan.rate(epoch)
-        record = self._model.fit(
-            **in_batches(x, y, order, self._plan.batch_size),
-            shuffle=False,
-            verbose=0,
-            callbacks=[callback],
-        )
-        logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
+        if self._plan.on_device:
+            from mnist_classifier.learn.training import device
+
+            logs = device.run_epoch(self._model, x, y, order, self._plan.batch_size)
+        else:
+            record = self._model.fit(
+                **in_batches(x, y, order, self._plan.batch_size),
+                shuffle=False,
+                verbose=0,
+                callbacks=[callback],
+            )
+            logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
         logs |= judge(self._model, *self._plan.validation, self._plan.right)
         self._stopping.on_epoch_end(epoch, logs)
         best = self._plan.patience is not None
@@ -139,8 +146,14 @@ class _Loop:
         self.stopped = bool(self._stopping.stopped_epoch)
         return logs
 
+    def is_to_be_saved(self, epoch: int) -> bool:
+        """Tell whether the epoch that is finished needs a checkpoint: each, the last or a later."""
+        ended = self.stopped or epoch + 1 == self._plan.epochs
+        return not self._plan.on_device or ended or time.perf_counter() - self._saved > _SAVED_EVERY
+
     def checkpoint(self) -> Checkpoint:
         """Return all that is needed to go on from here."""
+        self._saved = time.perf_counter()
         remembered = {name: getattr(self._stopping, name) for name in _STOPPING}
         if remembered["best"] is not None:
             remembered["best"] = float(remembered["best"])
@@ -211,7 +224,7 @@ def judge(
         y: Targets, shape ``(n, …)``, such as one-hot labels.
         is_right: As a plan's ``right``.
     """
-    if keras.config.backend() == "jax":
+    if keras.config.backend() == "jax" and not accelerator.is_used():
         judged = model.evaluate(x, y, batch_size=_JUDGED_TOGETHER, verbose=0, return_dict=True)
         return {f"val_{name}": float(judged[name]) for name in ("loss", "accuracy")}
     answers = predict(model, x)
@@ -230,6 +243,8 @@ def _make_variables(model: keras.Model, x: Floats, y: Floats) -> None:
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    if accelerator.is_used():  # where nothing is traced here
+        return
     model.compute_metrics(x[:1], y[:1], predict(model, x[:1]))
     model.reset_metrics()
 

@@ -35,6 +35,8 @@ class Plan:
             epoch's weights restored; ``None`` trains to the end and keeps the last ones.
         rate: The learning rate of an epoch, counted from 0; ``None`` leaves it to the optimizer.
         right: Takes targets and answers; returns which answers are right, shape ``(n,)``.
+        on_device: Whether images and targets lie on an accelerator, as JAX's arrays; an epoch is
+            then one compiled function.
     """
 
     images: Callable[[int, int], tuple[Floats, Floats, Order]]
@@ -45,6 +47,7 @@ class Plan:
     patience: int | None = None
     rate: Callable[[int], float] | None = None
     right: Callable[[Floats, Floats], Any] = likeliest_class_right
+    on_device: bool = False
 
 
 @dataclass(frozen=True)
