@@ -8,7 +8,7 @@ images; they choose nothing, with one exception in the peer's favour: Keras's co
 to the epoch after which 99 % of them were right for the first time. Peers that need no validation
 images learn from them too.
 Recipes that take longer than two minutes are not trained here: their rows are the recorded series
-of `mnist recipes`.
+of `mnist recipes`. What was recorded on another kind of machine has no row beside the peers.
 
 Each finished training is a line in RESULTS, so that a run that was cut short goes on; lines of
 another machine, other versions or a recipe as it was before are left aside.
@@ -48,10 +48,12 @@ from benchmarks.measure import (
     write_option,
 )
 from benchmarks.peers import PEERS, Contender, Fitted, ours
+from mnist_classifier.cli.recipes import place
 from mnist_classifier.learn.data.dataset import Dataset, Splits, prepare
 from mnist_classifier.learn.data.sources import load_dataset
 from mnist_classifier.learn.networks.inspection import multiply_adds
 from mnist_classifier.learn.recipes.registry import RECIPES, load, recorded
+from mnist_classifier.learn.runs.environment import processor
 from mnist_classifier.learn.training import allocator
 
 # Of each recipe, the test accuracy that it is for, and what it faces; published figures are of
@@ -73,7 +75,7 @@ FACED = {
 }
 STANDING = [
     *("recipe", "weights", "aim", "test accuracy", "worst", "averaged"),
-    *("seconds, median (range)", "made again by", "what it faces"),
+    *("seconds, median (range)", "on", "made again by", "what it faces"),
 ]
 SIZES = (1000, 5000, 20_000)  # and all
 LONGEST = 120  # seconds, of a recipe that is trained here
@@ -94,8 +96,14 @@ def contenders() -> dict[str, Contender]:
         for name in RECIPES
         if (series := records.get(name, {}).get("series"))
         and series["median_fit_seconds"] <= LONGEST
+        and is_of_this_kind(series)
     ]
     return {**{name: ours(name) for name in short}, **PEERS}
+
+
+def is_of_this_kind(series: dict[str, Any]) -> bool:
+    """Tell whether a series was recorded on a processor like this one, so that times compare."""
+    return bool(series["machine"].startswith(processor()))
 
 
 def circumstances(name: str) -> dict[str, Any]:
@@ -253,11 +261,13 @@ def _style(index: int) -> dict[str, Any]:
 
 
 def recorded_series() -> dict[str, dict[str, Any]]:
-    """Return the series of recipes that are too long to be trained here."""
+    """Return the series, of processors like this one, that are too long to be trained here."""
     return {
         name: record["series"]
         for name, record in recorded().items()
-        if record["series"] and record["series"]["median_fit_seconds"] > LONGEST
+        if record["series"]
+        and record["series"]["median_fit_seconds"] > LONGEST
+        and is_of_this_kind(record["series"])
     }
 
 
@@ -298,15 +308,17 @@ def standing_rows() -> list[list[str]]:
     for name, (aim, faced) in FACED.items():
         record = recorded()[name]
         series = record["series"]
-        reached = ["not recorded", "–", "–", "–", "–"]
+        reached = ["not recorded", *["–"] * 5]
         if series:
             several = series["finished"] > 1
+            backend = "KERAS_BACKEND=jax " if "jax" in series["versions"] else ""
             reached = [
                 mean_and_deviation(series["test_accuracies"]),
                 f"{series['worst_accuracy']:.2%} of {series['finished']}",
                 f"{series['averaged_accuracy']:.2%}" if several else "–",
                 median_and_range(series["fit_seconds"]),
-                f"`mnist train --recipe {name} --seeds {series['finished']}`",
+                place(series),
+                f"`{backend}mnist train --recipe {name} --seeds {series['finished']}`",
             ]
         rows.append([name, f"{record['parameters']:,}", aim, *reached, faced])
     return rows

@@ -5,7 +5,7 @@ the weights and multiply-adds, counted from its layers; and of each series given
 `mnist train --recipe NAME --seeds N` on all of MNIST, accuracies, times and the machine. What was
 recorded of other recipes before stays. The README's table of results is written anew.
 
-    python -m benchmarks.record [SERIES...]
+    python -m benchmarks.record [SERIES...] [--together 1]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import click
 import numpy as np
 
 from benchmarks.measure import PATH, mean_and_deviation, table
-from mnist_classifier.cli.recipes import duration
+from mnist_classifier.cli.recipes import duration, place
 from mnist_classifier.errors import MnistError, RunError
 from mnist_classifier.learn.data.dataset import MNIST_SHA256
 from mnist_classifier.learn.evaluation.predictions import FILE, Predictions
@@ -35,8 +35,12 @@ README = ROOT / "README.md"
 MARKS = ("<!-- results: python -m benchmarks.record -->", "<!-- end of results -->")
 
 
-def recorded(path: Path) -> dict[str, Any]:
+def recorded(path: Path, together: int) -> dict[str, Any]:
     """Return what is worth recording of a series.
+
+    Args:
+        path: Its folder.
+        together: How many trainings shared the machine.
 
     Raises:
         RunError: It is unfinished, or was not trained on all of MNIST as the recipe is now, on
@@ -76,6 +80,7 @@ def recorded(path: Path) -> dict[str, Any]:
             [Predictions.load(path / f"seed-{row['seed']}" / FILE) for row in results]
         ),
         "machine": versions.pop("machine"),
+        "together": together,
         "versions": versions,
         "recipe": series["recipe"],
     }
@@ -93,10 +98,17 @@ def averaged_accuracy(networks: list[Predictions]) -> float:
 
 @click.command()
 @click.argument("series", nargs=-1, type=PATH)
-def main(series: tuple[Path, ...]) -> None:
+@click.option(
+    "--together",
+    type=click.IntRange(1),
+    default=1,
+    help="How many trainings shared the machine: their seconds tell of that.",
+)
+def main(series: tuple[Path, ...], together: int) -> None:
     """Count what every recipe costs, and record what the series reached."""
     before = registry.recorded()
-    found = {record["recipe"]["name"]: record for record in map(recorded, series or [])}
+    records = [recorded(path, together) for path in series]
+    found = {record["recipe"]["name"]: record for record in records}
     after = {}
     for name in registry.RECIPES:
         model = registry.load(name).build()
@@ -123,11 +135,12 @@ def results(records: Mapping[str, Mapping[str, Any]]) -> str:
             mean_and_deviation(record["series"]["test_accuracies"]),
             f"{record['series']['worst_accuracy']:.2%} of {record['series']['finished']}",
             duration(record["series"]["median_fit_seconds"]),
+            place(record["series"]),
         ]
         for name, record in records.items()
         if record["series"]
     ]
-    return table(["recipe", "weights", "test accuracy", "worst seed", "time to fit"], rows)
+    return table(["recipe", "weights", "test accuracy", "worst seed", "time to fit", "on"], rows)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,9 @@ BELOW = {
     "web": GROUND | {"read"},
     "scale": GROUND | {"read"},
     "learn.arrays": set(),
+    "learn.accelerator": set(),
     "learn.data": GROUND | {"learn.arrays"},
-    "learn.networks": GROUND | {"learn.arrays"},
+    "learn.networks": GROUND | {"learn.arrays", "learn.accelerator"},
 }
 BELOW["learn.training"] = BELOW["learn.data"] | {"learn.data", "learn.networks"}
 BELOW["learn.evaluation"] = BELOW["learn.training"]

@@ -107,7 +107,14 @@ def _accuracy(series: dict[str, Any]) -> str:
 def _machine(series: dict[str, Any]) -> str:
     versions = series["versions"]
     backend = next(name for name in ("tensorflow", "jax", "torch") if name in versions)
-    return f"{series['machine']}; Keras {versions['keras']} on {backend} {versions[backend]}"
+    return f"{place(series)}; Keras {versions['keras']} on {backend} {versions[backend]}"
+
+
+def place(series: Mapping[str, Any]) -> str:
+    """Name the machine of a recorded series, and how many trainings shared it."""
+    machine = ", ".join(series["machine"].split(", ")[:2])  # without its system
+    together = series.get("together", 1)
+    return f"{machine}, {together} trainings at a time" if together > 1 else machine
 
 
 def duration(seconds: float) -> str:

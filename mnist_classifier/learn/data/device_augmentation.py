@@ -149,7 +149,11 @@ def _change_pen(images: Any, key: Any, extents: Mapping[str, Any]) -> Any:
         soft = pen[..., None]
         for kernel in (across, down):
             soft = jax.lax.conv_general_dilated(
-                soft, kernel[..., None, None], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+                soft,
+                kernel[..., None, None],
+                (1, 1),
+                "SAME",
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
             )
         blur = jnp.abs(drawn("blur"))
         pen = (1 - blur) * pen + blur * soft[..., 0]

@@ -142,30 +142,6 @@ def cnn_upright_layers(pixels: int = 784, classes: int = 10) -> list[keras.layer
     return [pixels_in, views, MomentNormalization(), *others]
 
 
-def cnn_wide_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return the layers of `cnn_best_layers`, wider: square images in, for a GPU."""
-    side = math.isqrt(pixels)
-    return [
-        layers.Input((pixels,)),
-        RotationTTA(7),
-        layers.Reshape((side, side, 1)),
-        *convolution(32),  # 26 × 26
-        *convolution(64),  # 24 × 24
-        layers.MaxPooling2D(),  # 12 × 12
-        *convolution(128, padding="same"),
-        *convolution(128, padding="same"),
-        *convolution(128, padding="same"),
-        layers.MaxPooling2D(),  # 6 × 6
-        *convolution(256, padding="same"),
-        *convolution(256, padding="same"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dropout(0.3),
-        layers.Dense(classes),
-        MeanOverTTA(),
-        layers.Softmax(),
-    ]
-
-
 def cosine_filters(size: int) -> Floats:
     """Return the coarser patterns of the discrete cosine transform (Ahmed and others, 1974).
 

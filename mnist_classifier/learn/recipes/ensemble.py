@@ -16,7 +16,6 @@ from mnist_classifier.learn.networks.architectures import (
     Architecture,
     cnn_best_layers,
     cnn_upright_layers,
-    cnn_wide_layers,
 )
 from mnist_classifier.learn.recipes.base import Recipe
 from mnist_classifier.learn.recipes.standard import CNN_BEST, StandardRecipe
@@ -129,6 +128,6 @@ class EnsembleRecipe(Recipe):
 
 ENSEMBLE = EnsembleRecipe(
     "ensemble",
-    replace(CNN_BEST, epochs=32),
-    (*(cnn_best_layers, cnn_upright_layers) * 2, cnn_wide_layers),
+    replace(CNN_BEST, epochs=20, batch_size=32, learning_rate=1.5e-3, ema_epochs=0.3),
+    (*(cnn_best_layers, cnn_upright_layers) * 2, cnn_best_layers),
 )

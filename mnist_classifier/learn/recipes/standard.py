@@ -162,7 +162,9 @@ class StandardRecipe(Recipe):
         plain = splits.train.targets
         smoothed = (1 - self.label_smoothing) * plain + self.label_smoothing / plain.shape[1]
         on_device = accelerator.is_used()
-        augment = self._device_images(splits.train) if on_device else partial(self.augment, splits.train)
+        augment = (
+            self._device_images(splits.train) if on_device else partial(self.augment, splits.train)
+        )
 
         @lru_cache(maxsize=1)
         def made(seed: int, epoch: int) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from mnist_classifier.errors import SettingsError
 from mnist_classifier.version import __version__
 
 
@@ -54,8 +55,20 @@ def _device(backend: str) -> str:
 
 
 def make_deterministic() -> None:
-    """Let Keras's back end use only operations that give the same bits each time."""
+    """Let Keras's back end use only operations that give the same bits each time.
+
+    Raises:
+        SettingsError: It is JAX on an accelerator, which chooses operations anew in each process.
+    """
     import keras
+
+    from mnist_classifier.learn import accelerator
+
+    if accelerator.is_used():
+        raise SettingsError(
+            "JAX on an accelerator chooses its operations by their speed, anew each time; expected "
+            "a processor with --deterministic: set JAX_PLATFORMS=cpu, or leave the option out"
+        )
 
     backend = keras.config.backend()
     if backend == "tensorflow":

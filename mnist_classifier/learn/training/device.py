@@ -31,7 +31,7 @@ def run_epoch(model: keras.Model, x: Any, y: Any, order: Any, batch_size: int) -
         ``loss`` and ``accuracy``, means over all steps.
     """
     steps = math.ceil(len(order) / batch_size)
-    batches = jnp.resize(jnp.asarray(order), steps * batch_size).reshape(steps, batch_size)
+    batches = jnp.resize(jnp.asarray(order), (steps, batch_size))
     variables = (
         model.trainable_variables,
         model.non_trainable_variables,

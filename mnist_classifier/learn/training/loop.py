@@ -125,18 +125,7 @@ class _Loop:
         """Train for an epoch and validate; return loss and accuracy of both."""
         if self._plan.rate:
             self._model.optimizer.learning_rate = self._plan.rate(epoch)
-        if self._plan.on_device:
-            from mnist_classifier.learn.training import device
-
-            logs = device.run_epoch(self._model, x, y, order, self._plan.batch_size)
-        else:
-            record = self._model.fit(
-                **in_batches(x, y, order, self._plan.batch_size),
-                shuffle=False,
-                verbose=0,
-                callbacks=[callback],
-            )
-            logs = {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
+        logs = self._train(x, y, order, callback)
         logs |= judge(self._model, *self._plan.validation, self._plan.right)
         self._stopping.on_epoch_end(epoch, logs)
         best = self._plan.patience is not None
@@ -145,6 +134,25 @@ class _Loop:
             self.history[name].append(value)
         self.stopped = bool(self._stopping.stopped_epoch)
         return logs
+
+    def _train(
+        self, x: Floats, y: Floats, order: Order, callback: keras.callbacks.Callback
+    ) -> dict[str, float]:
+        """Train for an epoch; return its loss and accuracy."""
+        if self._plan.on_device:
+            from mnist_classifier.learn.training import device
+
+            return device.run_epoch(self._model, x, y, order, self._plan.batch_size)
+        record = self._model.fit(
+            **in_batches(x, y, order, self._plan.batch_size),
+            shuffle=False,
+            verbose=0,
+            callbacks=[callback],
+        )
+        if self._model.optimizer.use_ema and keras.config.backend() == "jax":
+            # Weights and their averages are now the same arrays, and the next step gives both away.
+            self._model.set_weights(self._model.get_weights())
+        return {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
 
     def is_to_be_saved(self, epoch: int) -> bool:
         """Tell whether the epoch that is finished needs a checkpoint: each, the last or a later."""

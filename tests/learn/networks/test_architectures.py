@@ -18,7 +18,7 @@ def test_dnn_is_dense_layers_with_relu_and_softmax():
 
 
 def test_cnn_small_is_small():
-    assert CNN_SMALL.build().count_params() <= 150_000
+    assert CNN_SMALL.build().count_params() <= 50_000
 
 
 def test_dnn_best_learns_by_dense_layers_too():
