@@ -15,6 +15,7 @@ another machine, other versions or a recipe as it was before are left aside.
 
     python -m benchmarks.recipes --data-dir DIR [--seeds 10] [--only NAME]...
         [--results runs/recipes.jsonl] [--write docs/benchmarks.md]
+    python -m benchmarks.recipes --rewrite --write docs/benchmarks.md
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ LONGEST = 120  # seconds, of a recipe that is trained here
 # The most seeds, from 0, of those that take minutes; and SVC has no chance in it.
 SEEDS = {"Keras's convnet": 3, "MLPClassifier": 3, "SVC": 1, "plain script": 5}
 GROWTH_SEEDS = 2
+GROWTH = "## How cost grows\n\n"
 COLOURS = ("#1b6ca8", "#2a9d8f", "#d1495b", "#7b5ea7", "#b36a00", "#5c677d", "#000000")
 MARKERS = "osD^vPX*<>"
 
@@ -364,22 +366,67 @@ def ratios(results: Results) -> dict[str, float]:
     default=Path("runs/recipes.jsonl"),
     help="Where each training is noted.",
 )
+@click.option(
+    "--rewrite", is_flag=True, help="Train nothing: write the page anew, with what it holds."
+)
 @write_option
 def main(
-    data_dir: Path | None, seeds: int, only: tuple[str, ...], results: Path, write: Path | None
+    data_dir: Path | None,
+    seeds: int,
+    only: tuple[str, ...],
+    results: Path,
+    rewrite: bool,
+    write: Path | None,
 ) -> None:
     """Train all contenders in turns, and lay their times and accuracies side by side."""
+    if rewrite:
+        if write is None:
+            raise click.UsageError("which page? Give --write")
+        page = write.read_text("utf-8")
+        command = page.partition("`")[2].partition("`")[0]
+        facts = json.loads(page.rpartition("```json\n")[2].partition("\n")[0])
+        growth = page.partition(GROWTH)[2].partition("\n\n```json")[0]
+        write_page(facts, growth, command, write)
+        return
     everyone = list(contenders())
     if unknown := set(only or ()) - set(everyone):
         raise click.BadParameter(
             f"{', '.join(sorted(unknown))}: expected some of {', '.join(everyone)}",
             param_hint="--only",
         )
-    dataset = read(data_dir)
     names = [name for name in everyone if not only or name in only]
     lines = measure(names, data_dir, seeds, results)
-    whole = [row for row in lines if row["images"] == len(dataset.train_labels)]
-    peak = matrix_product_flops()
+    sizes = sorted({row["images"] for row in lines})
+    growth = (
+        "Median seconds and mean accuracy over seeds; of the images named, a tenth validates.\n\n"
+        f"{table(['training', *(f'{size:,} images' for size in sizes)], growth_rows(lines))}\n\n"
+    )
+    if write is not None:
+        (write.parent / "images").mkdir(parents=True, exist_ok=True)
+        growth_figure(lines).savefig(write.parent / "images" / "growth.png", dpi=150)
+        growth += "![time and accuracy against images](images/growth.png)"
+    whole = [row for row in lines if row["images"] == len(read(data_dir).train_labels)]
+    facts = {
+        "peak_flops": matrix_product_flops(),
+        "ratios": ratios(whole),
+        "trainings": whole,
+        "machine": machine("keras", "tensorflow", "scikit-learn", "numpy"),
+    }
+    chosen = "".join(f' --only "{name}"' for name in only or ())
+    command = f"python -m benchmarks.recipes --data-dir DIR --seeds {seeds}{chosen} --write PAGE"
+    write_page(facts, growth, command, write)
+
+
+def write_page(facts: dict[str, Any], growth: str, command: str, write: Path | None) -> None:
+    """Print what was measured, beside the recorded series, and write it to a page.
+
+    Args:
+        facts: The page's numbers.
+        growth: What is said of cost against the number of images.
+        command: What measures anew.
+        write: The page, or ``None``.
+    """
+    whole, peak, here = facts["trainings"], facts["peak_flops"], facts["machine"]
     series = recorded_series()
     points = {
         name: [(row["seconds"], row["accuracy"]) for row in whole if row["name"] == name]
@@ -393,11 +440,8 @@ def main(
         images = write.parent / "images"
         images.mkdir(parents=True, exist_ok=True)
         accuracy_figure(points).savefig(images / "accuracy-against-time.png", dpi=150)
-        growth_figure(lines).savefig(images / "growth.png", dpi=150)
         pictures = "![accuracy against training time](images/accuracy-against-time.png)"
-    here = machine("keras", "tensorflow", "scikit-learn", "numpy")
     header = ["training", "seconds, median (range)", "test accuracy", "worst seed", "seeds", "peak"]
-    sizes = sorted({row["images"] for row in lines})
     text = (
         f"{(__doc__ or '').split('    python')[0].strip()}\n\n"
         "## How far each recipe goes\n\n"
@@ -406,21 +450,15 @@ def main(
         "probabilities averaged, none chosen.\n\n"
         f"{table(STANDING, standing_rows())}\n\n## Beside their peers\n\n"
         f"{table(header, [*contender_rows(whole, peak), *recorded_rows(series)])}\n\n"
-        f"{dataset.name}, {len(dataset.test_labels):,} test images, on {here['processor']} with "
+        f"MNIST, all test images, on {here['processor']} with "
         f"{here['cores']} cores; Keras {here['keras']} on TensorFlow {here['tensorflow']}, "
         f'scikit-learn {here["scikit-learn"]}. "peak" is the share of the processor\'s peak, '
         f"{peak / 1e9:,.0f} GFLOP/s in a large float32 matrix product, that the training's "
         "multiplications and additions come to, taken as three times those of answering.\n\n"
         f"{pictures}\n\n## How many times as long a peer takes\n\n"
         "In the same turn, medians over turns.\n\n"
-        f"{table(*ratio_table(ratios(whole)))}\n\n## How cost grows\n\n"
-        "Median seconds and mean accuracy over seeds; of the images named, a tenth validates.\n\n"
-        f"{table(['training', *(f'{size:,} images' for size in sizes)], growth_rows(lines))}\n\n"
-        + ("![time and accuracy against images](images/growth.png)" if write else "")
+        f"{table(*ratio_table(facts['ratios']))}\n\n{GROWTH}{growth}"
     )
-    facts = {"peak_flops": peak, "ratios": ratios(whole), "trainings": whole, "machine": here}
-    chosen = "".join(f' --only "{name}"' for name in only or ())
-    command = f"python -m benchmarks.recipes --data-dir DIR --seeds {seeds}{chosen} --write PAGE"
     report("Benchmarks: the recipes and their peers", text, facts, command, write)
 
 

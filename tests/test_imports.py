@@ -44,7 +44,7 @@ BELOW = {
     "learn.data": GROUND | {"learn.arrays"},
     "learn.networks": GROUND | {"learn.arrays", "learn.accelerator"},
 }
-BELOW["learn.training"] = BELOW["learn.data"] | {"learn.data", "learn.networks"}
+BELOW["learn.training"] = BELOW["learn.networks"] | {"learn.data", "learn.networks"}
 BELOW["learn.evaluation"] = BELOW["learn.training"]
 BELOW["learn.recipes"] = BELOW["learn.training"] | {"learn.training"}
 BELOW["learn.runs"] = BELOW["learn.recipes"] | {"learn.recipes"}
