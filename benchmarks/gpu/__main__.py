@@ -73,6 +73,7 @@ def _page(output: Path, speeds: Path, write: Path | None) -> None:
         )
         if write:
             drawn = write.parent.parent / "images" / "seconds-on-a-gpu.png"
+            drawn.parent.mkdir(parents=True, exist_ok=True)
             speed.figure(raced).savefig(drawn, dpi=150)
             text += "\n\n![test accuracy against seconds](../images/seconds-on-a-gpu.png)"
     facts = {"pilot": piloted, "speed": raced}

@@ -39,6 +39,10 @@ class RowFacts(NamedTuple):
     """The images of its digits, 28×28, as PNG files, where they are kept beside the row."""
 
 
+FACT_COLUMNS = tuple(name for name in RowFacts._fields if name != "digits")
+"""Those of `RowFacts` that a row itself has."""
+
+
 def to_name(picture: str) -> str:
     r"""Return a picture's path as rows tell it: text that every parser takes, each path its own.
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from mnist_classifier.read.outcome import Outcome
 from mnist_classifier.read.row_file import FORMS
-from mnist_classifier.read.rows import KEYS, SETTINGS, RowFacts, facts_of, to_row
+from mnist_classifier.read.rows import FACT_COLUMNS, KEYS, SETTINGS, RowFacts, facts_of, to_row
 
 
 class Form(ABC):
@@ -132,7 +132,7 @@ class Parquet(Form):
         """Return what the rows in a file of this form tell a summary, row by row."""
         from pyarrow import parquet
 
-        columns = list(RowFacts._fields[:-1])
+        columns = list(FACT_COLUMNS)
         # Without threads: see `Listing.parts`.
         rows = parquet.read_table(file, columns=columns, use_threads=False, pre_buffer=False)
         return map(facts_of, rows.to_pylist())
