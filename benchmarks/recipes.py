@@ -8,7 +8,8 @@ images; they choose nothing, with one exception in the peer's favour: Keras's co
 to the epoch after which 99 % of them were right for the first time. Peers that need no validation
 images learn from them too.
 Recipes that take longer than two minutes are not trained here: their rows are the recorded series
-of `mnist recipes`. What was recorded on another kind of machine has no row beside the peers.
+of `mnist recipes`. What was recorded with another back end, on a GPU, has no row
+beside the peers.
 
 Each finished training is a line in RESULTS, so that a run that was cut short goes on; lines of
 another machine, other versions or a recipe as it was before are left aside.
@@ -33,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import keras
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,7 +56,6 @@ from mnist_classifier.learn.data.dataset import Dataset, Splits, prepare
 from mnist_classifier.learn.data.sources import load_dataset
 from mnist_classifier.learn.networks.inspection import multiply_adds
 from mnist_classifier.learn.recipes.registry import RECIPES, load, recorded
-from mnist_classifier.learn.runs.environment import processor
 from mnist_classifier.learn.training import allocator
 
 # Of each recipe, the test accuracy that it is for, and what it faces; published figures are of
@@ -98,14 +99,14 @@ def contenders() -> dict[str, Contender]:
         for name in RECIPES
         if (series := records.get(name, {}).get("series"))
         and series["median_fit_seconds"] <= LONGEST
-        and is_of_this_kind(series)
+        and has_this_back_end(series)
     ]
     return {**{name: ours(name) for name in short}, **PEERS}
 
 
-def is_of_this_kind(series: dict[str, Any]) -> bool:
-    """Tell whether a series was recorded on a processor like this one, so that times compare."""
-    return bool(series["machine"].startswith(processor()))
+def has_this_back_end(series: dict[str, Any]) -> bool:
+    """Tell whether a series was recorded with the back end of this run: else no time compares."""
+    return keras.config.backend() in series["versions"]
 
 
 def circumstances(name: str) -> dict[str, Any]:
@@ -263,13 +264,13 @@ def _style(index: int) -> dict[str, Any]:
 
 
 def recorded_series() -> dict[str, dict[str, Any]]:
-    """Return the series, of processors like this one, that are too long to be trained here."""
+    """Return the series of this back end that are too long to be trained here."""
     return {
         name: record["series"]
         for name, record in recorded().items()
         if record["series"]
         and record["series"]["median_fit_seconds"] > LONGEST
-        and is_of_this_kind(record["series"])
+        and has_this_back_end(record["series"])
     }
 
 
@@ -450,7 +451,7 @@ def write_page(facts: dict[str, Any], growth: str, command: str, write: Path | N
         "probabilities averaged, none chosen.\n\n"
         f"{table(STANDING, standing_rows())}\n\n## Beside their peers\n\n"
         f"{table(header, [*contender_rows(whole, peak), *recorded_rows(series)])}\n\n"
-        f"MNIST, all test images, on {here['processor']} with "
+        f"All test images, on {here['processor']} with "
         f"{here['cores']} cores; Keras {here['keras']} on TensorFlow {here['tensorflow']}, "
         f'scikit-learn {here["scikit-learn"]}. "peak" is the share of the processor\'s peak, '
         f"{peak / 1e9:,.0f} GFLOP/s in a large float32 matrix product, that the training's "

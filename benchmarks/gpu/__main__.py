@@ -11,6 +11,7 @@ Without names, all parts. What is finished in FOLDER stays: a command that was c
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -44,6 +45,8 @@ def main(
     asked = parts or PARTS
     if data_dir is None and set(asked) != {"page"}:
         raise click.UsageError("where are MNIST's files? Give --data-dir")
+    # Else each process takes most of the card's memory for itself.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     output.mkdir(parents=True, exist_ok=True)
     speeds = output / "speed.json"
     if "pilot" in asked and data_dir:
@@ -54,7 +57,7 @@ def main(
         from benchmarks.gpu import speed
 
         speed.run(data_dir, speeds, 10, recipes)
-    if "page" in asked:
+    if "page" in asked or write:
         _page(output, speeds, write)
 
 

@@ -197,5 +197,5 @@ def section(measured: list[dict[str, Any]]) -> str:
         "Trained on 48,000 of the training images and judged on the 12,000 others; the test images "
         "are not touched. What is not named is as in `cnn-best`, for `fast` as in `cnn-fast`. "
         '"nats" is the mean of the negative logarithm of the right class\'s probability. Seconds '
-        "are those beside up to five other trainings on the same card.\n\n" + table(header, cells)
+        "are those beside other trainings on the same card.\n\n" + table(header, cells)
     )

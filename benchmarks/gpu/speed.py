@@ -106,17 +106,24 @@ def epoch_of(name: str, data_dir: Path, cache: str | None) -> dict[str, Any]:
 
 
 def run(data_dir: Path, file: Path, seeds: int, recipes: Sequence[str]) -> None:
-    """Train to each target, each in a process of its own, one after the other; write a file."""
+    """Train to each target, each in a process of its own, one after the other; write a file.
+
+    What the file holds already is not measured again.
+    """
     cache = os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # nothing is kept from before
     spawned = multiprocessing.get_context("spawn")
     facts: dict[str, Any] = {"races": [], "epochs": []}
+    if file.exists():
+        facts = json.loads(file.read_text("utf-8"))
+    done = [race["target"] for race in facts["races"]]
+    timed = [row["recipe"] for row in facts["epochs"]]
     with ProcessPoolExecutor(1, mp_context=spawned, max_tasks_per_child=1) as pool:
         facts["versions"] = pool.submit(versions).result()
-        for target in TARGETS:
+        for target in [one for one in TARGETS if one not in done]:
             facts["races"].append(pool.submit(race, target, data_dir, seeds).result())
             file.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
             print(f"raced to {target:.1%}", flush=True)
-        for name in recipes:
+        for name in [one for one in recipes if one not in timed]:
             facts["epochs"].append(pool.submit(epoch_of, name, data_dir, cache).result())
             file.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
 

@@ -19,7 +19,6 @@ import onnx
 
 from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.arrays import Floats
-from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.onnx_runtime import import_onnx_runtime
 from mnist_classifier.outputs import check_ordinary
 
@@ -44,7 +43,7 @@ def to_onnx(
     """
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "network.onnx"
-        predict(network, example)  # Keras asks for one call
+        network(example, training=False)  # Keras asks for one call
         network.export(path, format="onnx", verbose=False)
         model = onnx.load(path)
     graph = model.graph

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -40,12 +42,26 @@ def _on_device(model: keras.Model) -> Callable[[Floats], Any]:
     return lambda x: answer(*state, x)
 
 
+@contextlib.contextmanager
+def drawing_nothing() -> Iterator[None]:
+    """Let networks be built inside without a change to the weights of those that come after.
+
+    Keras draws the seeds of first weights from Python's random numbers.
+    """
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
 @lru_cache(maxsize=16)
 def _compiled(network: str) -> Callable[..., Any]:
     """Return the function of all networks of the same layers, for JAX."""
     import jax
 
-    net = keras.models.model_from_json(network)
+    with drawing_nothing():
+        net = keras.models.model_from_json(network)
     return jax.jit(lambda *state_and_x: net.stateless_call(*state_and_x, training=False)[0])
 
 

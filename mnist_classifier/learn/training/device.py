@@ -12,6 +12,7 @@ import jax
 import keras
 from jax import numpy as jnp
 
+from mnist_classifier.learn.networks.inspection import drawing_nothing
 from mnist_classifier.learn.networks.precision import in_mixed_precision
 
 
@@ -64,7 +65,8 @@ def _compiled(network: str, optimizer: str, loss: str) -> Callable[..., tuple[An
     images, targets and batches, shape ``(steps, images a step)``; it returns the state after, and
     the means of losses and of shares of right answers.
     """
-    net = in_mixed_precision(keras.models.model_from_json(network))
+    with drawing_nothing():
+        net = in_mixed_precision(keras.models.model_from_json(network))
     adam = keras.optimizers.deserialize(json.loads(optimizer))
     adam.build(net.trainable_variables)
     loss_of_answers = keras.losses.deserialize(json.loads(loss))

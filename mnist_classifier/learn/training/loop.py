@@ -65,19 +65,25 @@ def fit(
             )
     batch_end = keras.callbacks.LambdaCallback(on_train_batch_end=callbacks.on_train_batch_end)
     left = range(plan.epochs if loop.stopped else loop.finished, plan.epochs)
-    interrupted = False
+    interrupted, unsaved, saved = False, None, time.perf_counter()
     try:
         made = ahead(lambda epoch: plan.images(loop.seed, epoch), left)
         for epoch, (x, y, order) in zip(left, made, strict=True):
             callbacks.on_epoch_begin(epochs_before + epoch)
             logs = loop.run_epoch(epoch, x, y, order, batch_end)
-            if checkpoints and loop.is_to_be_saved(epoch):
-                checkpoints.save(epoch + 1, loop.checkpoint())
+            if checkpoints:
+                unsaved = epoch + 1, loop.checkpoint()
+                ended = loop.stopped or epoch + 1 == plan.epochs
+                if not plan.on_device or ended or time.perf_counter() - saved > _SAVED_EVERY:
+                    checkpoints.save(*unsaved)
+                    unsaved, saved = None, time.perf_counter()
             callbacks.on_epoch_end(epochs_before + epoch, logs)
             if loop.stopped:
                 break
     except KeyboardInterrupt:
         interrupted = True
+        if checkpoints and unsaved:
+            checkpoints.save(*unsaved)
     return loop.finish(interrupted)
 
 
@@ -107,7 +113,7 @@ class _Loop:
         self._stopping.on_train_begin()
         _make_variables(model, *plan.validation)
         self._kept: Arrays = model.get_weights()
-        self._began = self._saved = time.perf_counter()
+        self._began = time.perf_counter()
 
     @property
     def finished(self) -> int:
@@ -154,28 +160,26 @@ class _Loop:
             self._model.set_weights(self._model.get_weights())
         return {name: float(record.history[name][0]) for name in ("loss", "accuracy")}
 
-    def is_to_be_saved(self, epoch: int) -> bool:
-        """Tell whether the epoch that is finished needs a checkpoint: each, the last or a later."""
-        ended = self.stopped or epoch + 1 == self._plan.epochs
-        return not self._plan.on_device or ended or time.perf_counter() - self._saved > _SAVED_EVERY
-
     def checkpoint(self) -> Checkpoint:
         """Return all that is needed to go on from here."""
-        self._saved = time.perf_counter()
         remembered = {name: getattr(self._stopping, name) for name in _STOPPING}
         if remembered["best"] is not None:
             remembered["best"] = float(remembered["best"])
         return Checkpoint(
-            [keras.ops.convert_to_numpy(variable) for variable in _variables(self._model)],
+            [self._value(variable) for variable in _variables(self._model)],
             self._kept,
             {
                 "seed": self.seed,
                 "seconds": self.seconds,
                 "stopped": self.stopped,
-                "history": self.history,
+                "history": {name: list(values) for name, values in self.history.items()},
                 "stopping": remembered,
             },
         )
+
+    def _value(self, variable: Any) -> Any:
+        """Return what a variable holds now: on an accelerator its array, which never changes."""
+        return variable.value if self._plan.on_device else keras.ops.convert_to_numpy(variable)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where a checkpoint was made.
@@ -224,7 +228,7 @@ def judge(
     """Return ``val_loss`` and ``val_accuracy``: the share of answers that are right.
 
     On TensorFlow, Keras's own evaluation would first trace a function for it, which takes longer;
-    on JAX, what has no function of its own is compiled at each call.
+    on JAX without an accelerator, what has no function of its own is compiled at each call.
 
     Args:
         model: A compiled network.

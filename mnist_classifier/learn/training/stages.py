@@ -35,8 +35,8 @@ class Plan:
             epoch's weights restored; ``None`` trains to the end and keeps the last ones.
         rate: The learning rate of an epoch, counted from 0; ``None`` leaves it to the optimizer.
         right: Takes targets and answers; returns which answers are right, shape ``(n,)``.
-        on_device: Whether images and targets lie on an accelerator, as JAX's arrays; an epoch is
-            then one compiled function.
+        on_device: Whether images lie on an accelerator, as JAX's arrays; an epoch is then one
+            compiled function.
     """
 
     images: Callable[[int, int], tuple[Floats, Floats, Order]]

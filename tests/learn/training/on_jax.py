@@ -21,7 +21,7 @@ from mnist_classifier.learn.networks.layers import MeanOverTTA, RotationTTA
 from mnist_classifier.learn.networks.precision import in_mixed_precision
 from mnist_classifier.learn.recipes.ensemble import EnsembleRecipe
 from mnist_classifier.learn.recipes.standard import CNN_FAST, CNN_SMALL
-from mnist_classifier.learn.training import device, loop
+from mnist_classifier.learn.training import device
 from mnist_classifier.learn.training.checkpoints import Checkpoints
 
 
@@ -47,7 +47,6 @@ def cut(split, count):
 SPLITS = data.prepare(load_dataset("sample"), 0).one_hot()
 SPLITS = data.Splits(cut(SPLITS.train, 700), cut(SPLITS.validation, 100), cut(SPLITS.test, 100))
 FAST = replace(CNN_FAST, epochs=3, batch_size=50)
-loop._SAVED_EVERY = 0.0  # each epoch, as an epoch of minutes would be
 AVERAGED = replace(CNN_SMALL, layers=small_layers, epochs=3, batch_size=100)
 
 
@@ -76,6 +75,14 @@ def distance(one, other):
     return float(max(np.abs(a - b).max() for a, b in pairs))
 
 
+def weights_after_training(compiled_before):
+    """Return the first weights of a network that is built after another was trained."""
+    if not compiled_before:
+        device._compiled.cache_clear()
+    trained(FAST, True)
+    return FAST.build().get_weights()[1]
+
+
 def main(folder):
     found = {}
     as_fit, on_device = (trained(FAST, way) for way in (False, True))
@@ -95,6 +102,9 @@ def main(folder):
     trained(AVERAGED, True, folder, stop_after=2)
     found["saved_epochs"] = Checkpoints(Path(folder)).epochs()
     found["resumed"] = distance(whole, trained(AVERAGED, True, folder)[0])
+
+    first, second = (weights_after_training(before) for before in (False, True))
+    found["drawn_by_compiling"] = float(np.abs(first - second).max())
 
     ensemble = EnsembleRecipe("ensemble", AVERAGED, (small_layers, small_layers))
     for name, network in (("network", whole), ("ensemble", ensemble.build())):

@@ -52,6 +52,10 @@ def test_seeds_share_a_compiled_function(found):
     assert found["compiled"] == 1
 
 
+def test_compiling_draws_no_random_numbers(found):
+    assert found["drawn_by_compiling"] == 0
+
+
 def test_a_training_that_was_cut_short_goes_on_bit_for_bit(found):
     assert found["saved_epochs"] == 2
     assert found["resumed"] == 0
