@@ -18,6 +18,7 @@ import click
 
 from benchmarks.gpu import pilot, series
 from benchmarks.measure import PATH, report, write_option
+from mnist_classifier.learn.recipes.registry import RECIPES
 
 PARTS = ("pilot", "series", "speed", "page")
 
@@ -27,7 +28,13 @@ PARTS = ("pilot", "series", "speed", "page")
 @click.option("--data-dir", type=PATH, help="Folder with MNIST's files.")
 @click.option("--output", type=PATH, required=True, help="A folder; made where it is missing.")
 @click.option("--only", multiple=True, type=click.Choice(list(pilot.PILOTS)), help="A pilot.")
-@click.option("--recipe", "recipes", multiple=True, default=("cnn-best", "cnn-small"))
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    type=click.Choice(list(RECIPES)),
+    default=("cnn-best", "cnn-small"),
+)
 @click.option("--seeds", type=click.IntRange(1), default=5, help="Of a series.")
 @click.option("--processes", type=click.IntRange(1), default=8, help="Trainings at a time.")
 @write_option

@@ -38,27 +38,17 @@ def quick_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Laye
 
 
 def wide_layers(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-    """Return the layers of `cnn_best_layers`, wider: square images in."""
-    side = math.isqrt(pixels)
-    return [
-        layers.Input((pixels,)),
-        RotationTTA(7),
-        layers.Reshape((side, side, 1)),
+    """Return convolutions as of `cnn_best_layers`, with four times the weights."""
+    body = [
         *convolution(32),  # 26 × 26
         *convolution(64),  # 24 × 24
         layers.MaxPooling2D(),  # 12 × 12
-        *convolution(128, padding="same"),
-        *convolution(128, padding="same"),
-        *convolution(128, padding="same"),
+        *[layer for _ in range(3) for layer in convolution(128, padding="same")],
         layers.MaxPooling2D(),  # 6 × 6
-        *convolution(256, padding="same"),
-        *convolution(256, padding="same"),
+        *[layer for _ in range(2) for layer in convolution(256, padding="same")],
         layers.GlobalAveragePooling2D(),
-        layers.Dropout(0.3),
-        layers.Dense(classes),
-        MeanOverTTA(),
-        layers.Softmax(),
     ]
+    return _with_tta(body, pixels, classes)
 
 
 def unpadded(size: int, filters: Sequence[int]) -> Architecture:
@@ -73,20 +63,20 @@ def unpadded(size: int, filters: Sequence[int]) -> Architecture:
     """
 
     def make(pixels: int = 784, classes: int = 10) -> list[keras.layers.Layer]:
-        side = math.isqrt(pixels)
-        return [
-            layers.Input((pixels,)),
-            RotationTTA(7),
-            layers.Reshape((side, side, 1)),
-            *[layer for count in filters for layer in convolution(count, size)],
-            layers.Flatten(),
-            layers.Dropout(0.3),
-            layers.Dense(classes),
-            MeanOverTTA(),
-            layers.Softmax(),
-        ]
+        body = [layer for count in filters for layer in convolution(count, size)]
+        return _with_tta([*body, layers.Flatten()], pixels, classes)
 
     return make
+
+
+def _with_tta(
+    body: list[keras.layers.Layer], pixels: int, classes: int
+) -> list[keras.layers.Layer]:
+    """Return layers from square images to features, with all that is before and behind them."""
+    side = math.isqrt(pixels)
+    before = [layers.Input((pixels,)), RotationTTA(7), layers.Reshape((side, side, 1))]
+    behind = [layers.Dropout(0.3), layers.Dense(classes), MeanOverTTA(), layers.Softmax()]
+    return [*before, *body, *behind]
 
 
 NETWORKS: dict[str, Architecture] = {

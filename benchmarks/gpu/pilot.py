@@ -94,6 +94,7 @@ def train(name: str, data_dir: Path, folder: Path) -> dict[str, Any]:
     from mnist_classifier.learn.networks.layers import without_tta
     from mnist_classifier.learn.networks.precision import in_mixed_precision
     from mnist_classifier.learn.recipes import registry
+    from mnist_classifier.learn.runs.environment import versions
     from mnist_classifier.learn.training import device, loop
 
     pilot = PILOTS[name]
@@ -130,6 +131,7 @@ def train(name: str, data_dir: Path, folder: Path) -> dict[str, Any]:
         "mistakes": int((answers.argmax(axis=1) != labels).sum()),
         "nats": float(-np.log(np.maximum(own, 1e-7)).mean()),
         "seconds": training.seconds,
+        "machine": versions()["machine"],
         "epoch": float(np.median(np.diff(ends))) if len(ends) > 1 else None,
     }
 
@@ -197,5 +199,7 @@ def section(measured: list[dict[str, Any]]) -> str:
         "Trained on 48,000 of the training images and judged on the 12,000 others; the test images "
         "are not touched. What is not named is as in `cnn-best`, for `fast` as in `cnn-fast`. "
         '"nats" is the mean of the negative logarithm of the right class\'s probability. Seconds '
-        "are those beside other trainings on the same card.\n\n" + table(header, cells)
+        "are those beside other trainings on the same card.\n\n"
+        f"{table(header, cells)}\n\n"
+        f"Measured on {' and '.join(sorted({row['machine'] for row in measured}))}."
     )

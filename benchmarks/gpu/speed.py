@@ -112,13 +112,15 @@ def run(data_dir: Path, file: Path, seeds: int, recipes: Sequence[str]) -> None:
     """
     cache = os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # nothing is kept from before
     spawned = multiprocessing.get_context("spawn")
-    facts: dict[str, Any] = {"races": [], "epochs": []}
-    if file.exists():
-        facts = json.loads(file.read_text("utf-8"))
-    done = [race["target"] for race in facts["races"]]
-    timed = [row["recipe"] for row in facts["epochs"]]
     with ProcessPoolExecutor(1, mp_context=spawned, max_tasks_per_child=1) as pool:
-        facts["versions"] = pool.submit(versions).result()
+        here = pool.submit(versions).result()
+        facts: dict[str, Any] = {"races": [], "epochs": [], "versions": here}
+        if file.exists():
+            facts = json.loads(file.read_text("utf-8"))
+        if facts["versions"] != here:
+            raise SystemExit(f"{file} is of another machine or other versions: name another folder")
+        done = [race["target"] for race in facts["races"]]
+        timed = [row["recipe"] for row in facts["epochs"]]
         for target in [one for one in TARGETS if one not in done]:
             facts["races"].append(pool.submit(race, target, data_dir, seeds).result())
             file.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")

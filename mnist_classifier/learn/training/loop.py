@@ -47,7 +47,8 @@ def fit(
         plan: The images, and how long.
         seed: Decides the images and their order; a checkpoint's own goes first.
         callbacks: Are told of each epoch and batch; of epochs finished in an earlier sitting too.
-        checkpoints: Where each finished epoch is saved; ``None`` saves none.
+        checkpoints: Where finished epochs are saved: each, or on an accelerator the last of every
+            few seconds; ``None`` saves none.
         epochs_before: How many epochs the stages before this one had: callbacks count through.
 
     Raises:
