@@ -21,11 +21,8 @@ SMALL_SIDE = 48
 FAINTEST_INK = 14.0
 """Of the 255 levels between black and white."""
 
-# A larger picture is shrunk to this longest side: small digits stay legible, and it is quick.
-_LONGEST_SIDE = 1600
 
-
-def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
+def find_ink(picture: BgrImage) -> FloatImage:
     """Separate ink from paper: of either polarity, of any colour, in uneven light.
 
     The background at each pixel is the median of a wide window, which keeps the edges of shadows.
@@ -36,14 +33,8 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
 
     Returns:
         The strength of ink, shape ``(height, width)``, float32 in [-255, 255], about 0 on paper
-        and positive on ink; and its scale: how many pixels of the picture lie along one of its
-        pixels (1.0 unless a large picture was shrunk).
+        and positive on ink.
     """
-    height, width = picture.shape[:2]
-    scale = max(1.0, max(height, width) / _LONGEST_SIDE)
-    if scale > 1:
-        size = max(1, round(width / scale)), max(1, round(height / scale))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     paper = _uniform_background(picture)
     if paper is None:
         paper = _median_background(picture)
@@ -51,7 +42,7 @@ def find_ink(picture: BgrImage) -> tuple[FloatImage, float]:
     lighter = _strongest_channel(cv2.subtract(picture, paper))
     if _weight(lighter) > _weight(darker):
         darker, lighter = lighter, darker
-    return darker.astype(np.float32) - lighter, scale
+    return darker.astype(np.float32) - lighter
 
 
 def _strongest_channel(

@@ -29,7 +29,7 @@ from mnist_classifier.read.memory import memory_errors
 from mnist_classifier.read.model import Floats, Judgement, Model, checked_images
 from mnist_classifier.read.page_frame import page_frame
 from mnist_classifier.read.pattern import Pattern
-from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture
+from mnist_classifier.read.picture import MAX_PIXELS, BgrImage, Picture, load_picture, shrink
 from mnist_classifier.read.reading import Digit, Line, Reading
 from mnist_classifier.read.segmentation import (
     SPECK,
@@ -159,16 +159,23 @@ class DigitReader:
         known = Pattern.parse(pattern) if isinstance(pattern, str) else pattern
         image, file_scale = load_picture(picture, self.max_pixels)
         left, top, width, height = page_frame(image)
-        page = np.ascontiguousarray(image[top : top + height, left : left + width])
-        reading = self._read(page, file_scale, known, may_turn=known is None)
+        page, shrunk = shrink(image[top : top + height, left : left + width])
+        page = np.ascontiguousarray(page)
+        reading = self._read(page, file_scale * shrunk, known, may_turn=known is None)
         return _moved(reading, round(left * file_scale), round(top * file_scale))
 
     def _read(
-        self, image: BgrImage, file_scale: float, known: Pattern | None, may_turn: bool
+        self, image: BgrImage, scale: float, known: Pattern | None, may_turn: bool
     ) -> Reading:
-        """Read a picture; turn it, if it may be turned, where it seems to lie on its side."""
-        strength, ink_scale = find_ink(image)
-        scale = file_scale * ink_scale
+        """Read a picture; turn it, if it may be turned, where it seems to lie on its side.
+
+        Args:
+            image: What `shrink` leaves of it.
+            scale: How many pixels of the file's picture lie along one of the image's.
+            known: What each line must match.
+            may_turn: Whether it may be turned.
+        """
+        strength = find_ink(image)
         ink = np.clip(strength / 255, 0, 1, dtype=np.float32)
         if is_normalised(ink) and known is None:
             box = ink_box(ink) or (0, 0, SIDE, SIDE)
@@ -176,7 +183,7 @@ class DigitReader:
         marks = self._read_marks(strength, scale)
         if known is None and _is_page(marks.reading):
             return marks.reading
-        found, of_lines = self._read_lines(image, file_scale, marks, ink_scale, known)
+        found, of_lines = self._read_lines(image, scale, marks, known)
         if known:
             return of_lines
         # So small a picture is enlarged for lines until one digit's strokes look like several.
@@ -185,7 +192,7 @@ class DigitReader:
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
         reading = choose(marks.reading, of_lines, marks.count, against)
         if may_turn and may_be_turned(reading, marks.found):
-            return self._read_turned(image, file_scale, reading, marks.found, ink_scale)
+            return self._read_turned(image, scale, reading, marks.found)
         return reading
 
     def read_images(self, images: npt.NDArray[np.generic]) -> Judgement:
@@ -231,26 +238,24 @@ class DigitReader:
     def _read_lines(
         self,
         image: BgrImage,
-        file_scale: float,
+        scale: float,
         marks: _OfMarks,
-        ink_scale: float,
         pattern: Pattern | None,
     ) -> tuple[list[FoundLine], Reading]:
         """Read whole lines, in strips over the picture and about the marks."""
-        grey, grey_scale = to_grey(image)
-        about_marks = _about_lines(grey, marks.lines, ink_scale / grey_scale)
+        grey = to_grey(image)
+        about_marks = _about_lines(grey, marks.lines)
         guesses = whole(grey), varied(grey), chain(windows(grey), about_marks)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
         expected = marks.reading.number if sure else ""
         found = self._finder.read(guesses, pattern, expected)
         if not found:
             return [], Reading("", (), "no number was found")
-        scale = file_scale * grey_scale
         lines = tuple(
             Line(_text(line), line.candidates[0].probability, line.candidates[1:]) for line in found
         )
         digits = tuple(
-            _digit(character, scale, image.shape, file_scale)
+            _digit(character, scale, image.shape)
             for line in found
             for character in line.characters
             if character.text.isdigit()
@@ -260,34 +265,31 @@ class DigitReader:
     def _read_turned(
         self,
         image: BgrImage,
-        file_scale: float,
+        scale: float,
         reading: Reading,
         found: Sequence[Mark],
-        ink_scale: float,
     ) -> Reading:
         """Return what the picture, turned, reads, if that is much surer.
 
         Lines alone say which turn has the surest number; all of that turn is read. A column of
         marks that no turn makes a number of is refused.
         """
-        grey, grey_scale = to_grey(image)
-        scale = ink_scale / grey_scale
-        shape = round(grey.shape[0] / scale), round(grey.shape[1] / scale)
+        grey = to_grey(image)
         best, surest = 0, 0.0
         for turns in TURNS:
-            marks = group_lines(turned_marks(found, turns, shape))
+            marks = group_lines(turned_marks(found, turns, image.shape))
             turned = grey.turned(turns)
-            lines = self._finder.read([whole(turned), _about_lines(turned, marks, scale)])
+            lines = self._finder.read([whole(turned), _about_lines(turned, marks)])
             digits = sum(c.text.isdigit() for line in lines for c in line.characters)
             sure = digits * math.prod(line.candidates[0].probability for line in lines)
             if sure > surest and is_possible(digits, len(found)):
                 best, surest = turns, sure
         if best:
             upright = np.ascontiguousarray(np.rot90(image, best))
-            other = self._read(upright, file_scale, None, may_turn=False)
+            other = self._read(upright, scale, None, may_turn=False)
             before = len(reading.digits) * reading.confidence
             if is_surer(best, len(other.digits), other.confidence, before, len(found)):
-                return _turned_back(other, best, upright.shape, file_scale)
+                return _turned_back(other, best, upright.shape, scale)
         if is_misread_column(reading, found):
             reason = "no digit: marks one above the other; turn the picture if it lies on its side"
             return Reading("", (), reason)
@@ -354,20 +356,18 @@ def _moved(reading: Reading, x: int, y: int) -> Reading:
     return replace(reading, digits=digits)
 
 
-def _turned_back(
-    reading: Reading, turns: int, shape: tuple[int, ...], file_scale: float
-) -> Reading:
+def _turned_back(reading: Reading, turns: int, shape: tuple[int, ...], scale: float) -> Reading:
     """Return a turned picture's reading with boxes as the digits lie in the picture itself."""
-    size = round(shape[0] * file_scale), round(shape[1] * file_scale)
+    size = round(shape[0] * scale), round(shape[1] * scale)
     digits = (replace(d, box=box_before(d.box, turns, size)) for d in reading.digits)
     return replace(reading, digits=tuple(digits))
 
 
-def _about_lines(grey: Pyramid, marks: list[list[Mark]], scale: float) -> Iterator[Strip]:
-    """Yield strips about each line of marks, whose boxes times ``scale`` are the grey picture's."""
+def _about_lines(grey: Pyramid, marks: list[list[Mark]]) -> Iterator[Strip]:
+    """Yield strips about each line of marks."""
     spent, most = 0, most_width(grey.shape[0] * grey.shape[1])
     for line in marks:
-        for strip in about(grey, np.array([mark.box for mark in line], float) * scale):
+        for strip in about(grey, np.array([mark.box for mark in line], float)):
             spent += strip.image.shape[1]
             yield strip
         if spent > most:
@@ -388,10 +388,10 @@ def _text(line: FoundLine) -> str:
     )
 
 
-def _digit(character: Character, scale: float, shape: tuple[int, ...], file_scale: float) -> Digit:
-    """Return a digit of a line in the picture's pixels, cut off at its edges."""
+def _digit(character: Character, scale: float, shape: tuple[int, ...]) -> Digit:
+    """Return a digit of a line in the file's pixels, cut off at the edges of what is read."""
     x, y, width, height = (value * scale for value in character.box)
-    most = round(shape[1] * file_scale), round(shape[0] * file_scale)
+    most = round(shape[1] * scale), round(shape[0] * scale)
     left, right = (int(np.clip(round(value), 0, most[0])) for value in (x, x + width))
     top, bottom = (int(np.clip(round(value), 0, most[1])) for value in (y, y + height))
     left, top = min(left, most[0] - 1), min(top, most[1] - 1)

@@ -20,7 +20,6 @@ from mnist_classifier.read.picture import BgrImage
 
 Grey = npt.NDArray[np.uint8]
 
-_LONGEST_SIDE = 1600
 _LEAST_HEIGHT = 12  # of a window: smaller digits are not legible
 _WHOLE = (1.25, 1.1, 1.0)  # heights of strips, as shares of the picture's
 _VARIED = (1.5, 0.9)
@@ -91,25 +90,20 @@ class Pyramid:
         return Pyramid(np.ascontiguousarray(np.rot90(self._levels[0], turns)))
 
 
-def to_grey(picture: BgrImage) -> tuple[Pyramid, float]:
-    """Return the channel with the most contrast, and how many pixels lie along one of it.
+def to_grey(picture: BgrImage) -> Pyramid:
+    """Return the channel with the most contrast.
 
     A pen's colour differs from paper in one channel more than in their mean.
 
     Args:
         picture: Shape ``(height, width, 3)``, uint8, BGR.
     """
-    height, width = picture.shape[:2]
-    scale = max(1.0, max(height, width) / _LONGEST_SIDE)
-    if scale > 1:
-        size = max(1, round(width / scale)), max(1, round(height / scale))
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
     best, contrast = grey, 1.2 * _contrast(grey)
     for channel in cv2.split(picture):
         if (own := _contrast(channel)) > contrast:
             best, contrast = np.asarray(channel, np.uint8), own
-    return Pyramid(best), scale
+    return Pyramid(best)
 
 
 def _contrast(grey: npt.NDArray[Any]) -> float:

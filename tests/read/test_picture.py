@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.errors import PictureError
-from mnist_classifier.read.picture import load_picture
+from mnist_classifier.read.picture import load_picture, shrink
 
 from .drawing import png, write
 
@@ -155,6 +155,22 @@ def test_an_image_of_pillow_is_turned_and_laid_on_paper():
     assert palette[0, 0].tolist() == [255, 255, 255]
     with pytest.raises(PictureError, match="the image: not a picture"):
         load_picture(images.open(io.BytesIO(png(PICTURE)[:-200])))
+
+
+@pytest.mark.parametrize(
+    ("shape", "left"),
+    [
+        ((1600, 1200), (1600, 1200)),
+        ((1, 1), (1, 1)),
+        ((900, 3200), (450, 1600)),
+        ((4001, 1), (1600, 1)),
+    ],
+)
+def test_a_large_picture_is_shrunk_to_what_is_read(shape, left):
+    picture, scale = shrink(np.full((*shape, 3), 200, np.uint8))
+    assert picture.shape == (*left, 3)
+    assert scale == max(shape) / max(left)
+    assert (picture == 200).all()
 
 
 def test_a_large_jpeg_is_decoded_at_half_its_size():

@@ -19,8 +19,7 @@ from .drawing import write
 
 
 def marks_of(picture):
-    strength, scale = find_ink(picture)
-    return join_broken(find_marks(strength)), scale
+    return join_broken(find_marks(find_ink(picture)))
 
 
 @pytest.mark.parametrize(
@@ -35,16 +34,15 @@ def marks_of(picture):
     ],
 )
 def test_ink_of_any_colour_on_paper_of_any_colour(paper, ink):
-    marks, _ = marks_of(write("27", paper=paper, ink=ink))
+    marks = marks_of(write("27", paper=paper, ink=ink))
     assert len(marks) == 2
 
 
 def test_boxes_lie_around_the_ink():
     picture = write("3")
     rows, columns = np.nonzero(picture[:, :, 0] < 128)
-    ((mark,), scale) = marks_of(picture)
+    (mark,) = marks_of(picture)
     x, y, width, height = mark.box
-    assert scale == 1
     expected = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
     assert np.abs(np.array([x, y, width, height]) - expected).max() <= 5
 
@@ -54,7 +52,7 @@ def test_uneven_light_and_shadow():
     height, width = picture.shape[:2]
     light = np.linspace(0.5, 1, width)[None, :, None] * np.ones((height, 1, 1))
     light[:, : width // 2] *= 0.7  # a shadow with a hard edge, between the digits
-    marks, _ = marks_of((picture * light).astype(np.uint8))
+    marks = marks_of((picture * light).astype(np.uint8))
     boxes = sorted(mark.box for mark in marks)
     assert len([box for box in boxes if box[3] > 100]) == 2
 
@@ -64,7 +62,7 @@ def test_graph_paper_is_no_ink():
     for at in range(25, max(picture.shape[:2]), 60):
         cv2.line(picture, (at, 0), (at, picture.shape[0]), (215, 205, 190), 2)
         cv2.line(picture, (0, at), (picture.shape[1], at), (215, 205, 190), 2)
-    marks, _ = marks_of(picture)
+    marks = marks_of(picture)
     assert len([mark for mark in marks if mark.box[3] > 80]) == 2
     assert max(mark.box[3] for mark in marks) < 170
 
@@ -72,7 +70,7 @@ def test_graph_paper_is_no_ink():
 def test_dark_rules_are_taken_away():
     picture = write("6", pen=10, margin=120)
     cv2.line(picture, (0, 330), (picture.shape[1], 330), (30, 30, 30), 2)
-    marks, _ = marks_of(picture)
+    marks = marks_of(picture)
     assert len(marks) == 1
 
 
@@ -80,7 +78,7 @@ def test_thin_rules_are_taken_from_small_pictures_and_ones_are_not():
     picture = np.full((200, 70, 3), 255, np.uint8)
     cv2.line(picture, (20, 0), (20, 200), (0, 0, 0), 5)  # a 1 as high as the picture
     cv2.line(picture, (50, 0), (50, 200), (0, 0, 0), 1)
-    marks, _ = marks_of(picture)
+    marks = marks_of(picture)
     assert [mark.box[0] < 30 for mark in marks] == [True]
 
 
@@ -101,11 +99,11 @@ def test_ink_that_the_edge_cuts_off_is_left_out_beside_whole_marks():
 @pytest.mark.parametrize("value", [0, 255, 77])
 def test_plain_paper_has_no_marks(value):
     for shape in ((1, 1, 3), (28, 28, 3), (300, 500, 3)):
-        assert marks_of(np.full(shape, value, np.uint8))[0] == []
+        assert marks_of(np.full(shape, value, np.uint8)) == []
 
 
 def test_reading_order():
-    marks, _ = marks_of(write("123\n45"))
+    marks = marks_of(write("123\n45"))
     lines = group_lines(marks)
     assert [len(line) for line in lines] == [3, 2]
     for line in lines:
@@ -118,7 +116,7 @@ def test_a_sloping_line_is_one_line():
     slope = np.array([[1, 0, 0], [0.12, 1, -60]])
     height, width = picture.shape[:2]
     sloping = cv2.warpAffine(picture, slope, (width, height), borderValue=(255, 255, 255))
-    assert [len(line) for line in group_lines(marks_of(sloping)[0])] == [6]
+    assert [len(line) for line in group_lines(marks_of(sloping))] == [6]
 
 
 def test_a_five_with_a_loose_bar_is_one_mark():
@@ -126,7 +124,7 @@ def test_a_five_with_a_loose_bar_is_one_mark():
     cv2.line(picture, (70, 40), (150, 36), (0, 0, 0), 8)
     body = np.array([[66, 60], [62, 100], [100, 92], [130, 120], [110, 170], [50, 165]])
     cv2.polylines(picture, [body], False, (0, 0, 0), 8)
-    assert len(marks_of(picture)[0]) == 1
+    assert len(marks_of(picture)) == 1
 
 
 @pytest.mark.parametrize(("second", "count"), [(35, 1), (65, 2)])
