@@ -9,6 +9,7 @@ through the columns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,15 +27,23 @@ def column_probabilities(logits: npt.NDArray[np.floating], temperature: float = 
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def likeliest_path(columns: npt.NDArray[np.floating]) -> list[int]:
-    """Return the text, as indices from 1, of each column's likeliest character.
+def likeliest_path(columns: npt.NDArray[np.floating]) -> tuple[list[int], list[int]]:
+    """Return the text of each column's likeliest character, and where its characters are likeliest.
 
     Args:
         columns: Probabilities or logits, shape ``(columns, 1 + characters)``.
+
+    Returns:
+        The text, as indices from 1; and each character's column, as `places` finds them.
     """
-    best = columns.argmax(axis=-1)
-    begins = (best != NOTHING) & (best != np.concatenate([[NOTHING], best[:-1]]))
-    return [int(index) for index in best[begins]]
+    best, likely = columns.argmax(axis=-1), columns.max(axis=-1)
+    starts = np.flatnonzero(best[1:] != best[:-1]) + 1
+    runs = [
+        (int(best[start]), int(start + likely[start:end].argmax()))
+        for start, end in pairwise([0, *starts, len(best)])
+        if best[start] != NOTHING
+    ]
+    return [index for index, _ in runs], [column for _, column in runs]
 
 
 def own_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> Doubles:
@@ -62,40 +71,38 @@ def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]])
     return _forward((now[:, states] for now in _padded(lines)), skip, texts)
 
 
-def places(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return the column of each character of each line's own text.
+def places(columns: Doubles, text: Sequence[int]) -> list[int]:
+    """Return the column of each character of a line's text.
 
     It is where the character is likeliest on the text's best way through the columns.
 
     Args:
-        lines: Columns of each, shape ``(columns, 1 + characters)``.
-        texts: One for each line: indices of its characters, from 1.
+        columns: Shape ``(columns, 1 + characters)``.
+        text: Indices of its characters, from 1.
     """
-    states, skip = _states(texts)
-    each = np.arange(len(lines))
-    emitted = np.log(np.maximum(_padded(lines)[:, each[:, None], states], 1e-30))
-    ways = np.full((3, *states.shape), -np.inf)
+    if not text:
+        return []
+    (states,), (skip,) = _states([text])
+    emitted = np.log(np.maximum(columns[:, states], 1e-30))
+    ways = np.full((3, len(states)), -np.inf)
     best = ways[0].copy()
-    best[:, :2] = emitted[0, :, :2]
+    best[:2] = emitted[0, :2]
     came = np.zeros(emitted.shape, np.int8)
-    never = np.where(skip, 0.0, -np.inf)[:, 2:]
+    never = np.where(skip, 0.0, -np.inf)[2:]
     for t in range(1, len(emitted)):
         ways[0] = best
-        ways[1, :, 1:] = best[:, :-1]
-        ways[2, :, 2:] = best[:, :-2] + never
+        ways[1, 1:] = best[:-1]
+        ways[2, 2:] = best[:-2] + never
         came[t] = ways.argmax(axis=0)
         best = ways.max(axis=0) + emitted[t]
-    ends = _ends(texts)
-    state = np.where((ends > 0) & (best[each, ends - 1] > best[each, ends]), ends - 1, ends)
-    chosen = np.full((len(lines), 1 + states.shape[1] // 2), -1)
-    strongest = np.full(chosen.shape, -np.inf)
+    state = len(states) - (1 if best[-1] >= best[-2] else 2)
+    where, strongest = [0] * len(text), [-np.inf] * len(text)
     for t in range(len(emitted) - 1, -1, -1):
-        now = emitted[t, each, state]
-        stronger = np.flatnonzero((state % 2 == 1) & (now > strongest[each, state // 2]))
-        where = stronger, state[stronger] // 2
-        chosen[where], strongest[where] = t, now[stronger]
-        state = state - came[t, each, state]
-    return [list(map(int, own[: len(text)])) for own, text in zip(chosen, texts, strict=True)]
+        character, between = divmod(state, 2)
+        if between and emitted[t, state] > strongest[character]:
+            where[character], strongest[character] = t, emitted[t, state]
+        state -= came[t, state]
+    return where
 
 
 def _padded(lines: Sequence[Doubles]) -> Doubles:

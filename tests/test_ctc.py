@@ -64,29 +64,33 @@ def test_a_text_longer_than_the_columns_has_none():
 
 
 def test_the_likeliest_path():
-    own = np.eye(4)[[0, 1, 1, 0, 1, 2, 0]]
-    assert likeliest_path(own) == [1, 1, 2]
-    assert likeliest_path(np.eye(4)[[0, 0]]) == []
+    own = 0.9 * np.eye(4)[[0, 1, 1, 0, 1, 2, 0]] + 0.025
+    own[2, 1] += 0.01
+    assert likeliest_path(own) == ([1, 1, 2], [2, 4, 5])
+    assert likeliest_path(np.eye(4)[[0, 0]]) == ([], [])
 
 
 def test_places_are_where_the_characters_stand():
     own = 0.9 * np.eye(4)[[0, 1, 0, 1, 2, 0, 3]] + 0.025
-    assert places([own], [[1, 1, 2, 3]]) == [[1, 3, 4, 6]]
+    assert places(own, [1, 1, 2, 3]) == [1, 3, 4, 6]
+    assert places(own, []) == []
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(9, 20), st.lists(st.integers(1, 3), max_size=4)), min_size=1),
-    st.integers(0, 2**32),
-)
-def test_characters_stand_where_they_stand_in_a_line_alone(own, seed):
-    lines = [columns(seed + i, count=count) for i, (count, _) in enumerate(own)]
-    texts = [text for _, text in own]
-    found = places(lines, texts)
-    assert found == [places([line], [text])[0] for line, text in zip(lines, texts, strict=True)]
-    for where, line in zip(found, lines, strict=True):
-        assert where == sorted(set(where))
-        assert all(0 <= column < len(line) for column in where)
+@given(st.integers(9, 20), st.lists(st.integers(1, 3), max_size=4), st.integers(0, 2**32))
+def test_characters_stand_one_after_the_other(count, text, seed):
+    where = places(columns(seed, count=count), text)
+    assert len(where) == len(text)
+    assert where == sorted(set(where))
+    assert all(0 <= column < count for column in where)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 20), st.integers(0, 2**32))
+def test_the_likeliest_path_is_its_texts_best_way(count, seed):
+    own = columns(seed, count=count)
+    text, where = likeliest_path(own)
+    assert where == places(own, text)
 
 
 def test_a_temperature_flattens():

@@ -36,6 +36,7 @@ _SHARED = 0.35  # of the lower of two strips' heights, if they read the same pla
 _INK = 0.4  # of a normalised strip
 _TOGETHER = 16  # strips whose texts are looked up at once: each may take megabytes
 _MOST_TEXTS = 16  # for which the strips of a line vote
+_SETTLED, _STRIPS_THAT_SETTLE = 0.9, 8  # such a share of so many strips' votes: more change nothing
 # Of the share of votes times the surest strip's probability: what makes it the line's own.
 _AGREEMENT = 1 / 3
 
@@ -140,15 +141,15 @@ class LineFinder:
         """Read strips; return the lines, from the top.
 
         Args:
-            guesses: Strips that may hold lines. Once all that were read agree and are sure, no
-                further ones are read.
+            guesses: Strips that may hold lines. Once all that were read agree and are sure, or
+                nearly all votes are for one number, no further ones are read.
             pattern: What each line's text must match; ``None``: anything.
             expected: The digits of which another network is sure.
         """
         read: list[_ReadStrip] = []
         for strips in guesses:
             read += self._read_all(strips, pattern)
-            if _agree(read, expected):
+            if _agree(read, expected) or _is_settled(read):
                 break
         left = sorted(read, key=lambda one: -one.score)
         kept: list[_Voted] = []
@@ -175,29 +176,34 @@ class LineFinder:
         read: list[_ReadStrip] = []
         for start in range(0, len(legible), _TOGETHER):
             some = legible[start : start + _TOGETHER]
-            _, lines, texts = zip(*some, strict=True)
-            answers = zip(own_probabilities(lines, texts), places(lines, texts), strict=True)
-            for one, (probability, where) in zip(some, answers, strict=True):
+            _, lines, texts, _ = zip(*some, strict=True)
+            for one, probability in zip(some, own_probabilities(lines, texts), strict=True):
                 if probability >= _LEAST or pattern:
-                    read.append(self._read_strip(*one, float(probability), where))
+                    read.append(self._read_strip(*one, float(probability)))
         return read
 
-    def _decode(self, columns: Doubles, pattern: Pattern | None) -> tuple[Doubles, list[int]]:
-        """Return a strip's columns, limited to what a pattern names, and its text, as indices."""
+    def _decode(
+        self, columns: Doubles, pattern: Pattern | None
+    ) -> tuple[Doubles, list[int], list[int]]:
+        """Return a strip's columns, limited to what a pattern names, and its text.
+
+        The text as indices, and the column of each character.
+        """
         if pattern is None:
-            return columns, likeliest_path(columns)
+            return columns, *likeliest_path(columns)
         likely = candidates(columns, self._model.alphabet, pattern, 1)
         # Strips are compared by how likely a text is, not by how likely it is if one matches.
         limited_columns = limited(columns, self._model.alphabet, pattern)
-        return limited_columns, self._indices(likely[0].text) if likely else []
+        text = self._indices(likely[0].text) if likely else []
+        return limited_columns, text, places(limited_columns, text)
 
     def _read_strip(
         self,
         strip: Strip,
         columns: Doubles,
         text: Sequence[int],
-        probability: float,
         where: Sequence[int],
+        probability: float,
     ) -> _ReadStrip:
         """Return what was read in a strip, given the column of each character."""
         middle = (LINE_HEIGHT - 1) / 2
@@ -221,7 +227,7 @@ class LineFinder:
         rest = (1 - probability) / max(sum(others.values()), 1e-12)
         best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
         indices = [alphabet.index(c) + 1 for c in read.text]
-        (where,) = places([read.columns], [indices])
+        where = places(read.columns, indices)
         ink = np.clip(normalise_lines(read.strip.image[None])[0], 0, 1)
         return FoundLine(
             (
@@ -288,6 +294,14 @@ def _agree(read: Sequence[_ReadStrip], expected: str) -> bool:
     if read[0].digits == expected:
         return sure > 0
     return sure > 1 and len(read[0].digits) > 1
+
+
+def _is_settled(read: Sequence[_ReadStrip]) -> bool:
+    """Return whether nearly all votes are for one number; for a single digit they never are."""
+    if len(read) < _STRIPS_THAT_SETTLE:
+        return False
+    voted = _vote(read)
+    return len(voted.strip.digits) > 1 and voted.share >= _SETTLED
 
 
 def _vote(strips: Sequence[_ReadStrip]) -> _Voted:

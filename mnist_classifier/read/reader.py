@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -245,7 +245,7 @@ class DigitReader:
         """Read whole lines, in strips over the picture and about the marks."""
         grey = to_grey(image)
         about_marks = _about_lines(grey, marks.lines)
-        guesses = whole(grey), varied(grey), chain(windows(grey), about_marks)
+        guesses = whole(grey), varied(grey), about_marks, windows(grey)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
         expected = marks.reading.number if sure else ""
         found = self._finder.read(guesses, pattern, expected)

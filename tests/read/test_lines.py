@@ -7,7 +7,9 @@ import pytest
 from mnist_classifier.errors import ModelError, SettingsError
 from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.line_model import LineModel
+from mnist_classifier.read.lines import LineFinder
 from mnist_classifier.read.reading import Line, Reading
+from mnist_classifier.read.strips import Pyramid, cut
 
 from .drawing import write
 
@@ -82,6 +84,31 @@ def test_strips_that_overlap_are_read_once(reader):
 
 def test_separators_are_characters(reader):
     assert set(reader.line_model.alphabet) == set("0123456789.,-/:")
+
+
+class Unsure:
+    """A network that reads 12 in each strip, never surely."""
+
+    alphabet = "0123456789"
+
+    def columns(self, strips):
+        columns = np.full((4, 11), 0.02)
+        columns[[0, 1, 2, 3], [0, 2, 0, 3]] = 0.8
+        return [columns for _ in strips]
+
+
+@pytest.mark.parametrize(("count", "more"), [(7, True), (8, False)])
+def test_further_strips_are_read_until_nearly_all_votes_are_for_one_number(count, more):
+    strip = cut(Pyramid(np.full((40, 20), 255, np.uint8)), (10, 20), 16, 32, 0.0)
+    asked = []
+
+    def further():
+        asked.append(True)
+        yield strip
+
+    (line,) = LineFinder(Unsure()).read([[strip] * count, further()])
+    assert line.candidates[0].text == "12"
+    assert bool(asked) == more
 
 
 def test_other_files_are_no_network_of_lines(tmp_path):

@@ -60,7 +60,9 @@ def answers_of(logits: Floats, lines: Lines) -> LineAnswers:
             f"the network knows {logits.shape[-1] - 1} characters; expected {ALPHABET}: train it "
             "with  mnist train --recipe lines"
         )
-    texts = tuple("".join(ALPHABET[i - 1] for i in likeliest_path(columns)) for columns in logits)
+    texts = tuple(
+        "".join(ALPHABET[i - 1] for i in likeliest_path(columns)[0]) for columns in logits
+    )
     return LineAnswers(lines, logits, texts)
 
 
