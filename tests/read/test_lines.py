@@ -86,19 +86,24 @@ def test_separators_are_characters(reader):
     assert set(reader.line_model.alphabet) == set("0123456789.,-/:")
 
 
-class Unsure:
-    """A network that reads 12 in each strip, never surely."""
+class Agreeing:
+    """A network that reads 12 in each strip, each column so sure."""
 
     alphabet = "0123456789"
 
+    def __init__(self, sure):
+        self._columns = np.full((4, 11), (1 - sure) / 10)
+        self._columns[[0, 1, 2, 3], [0, 2, 0, 3]] = sure
+
     def columns(self, strips):
-        columns = np.full((4, 11), 0.02)
-        columns[[0, 1, 2, 3], [0, 2, 0, 3]] = 0.8
-        return [columns for _ in strips]
+        return [self._columns for _ in strips]
 
 
-@pytest.mark.parametrize(("count", "more"), [(7, True), (8, False)])
-def test_further_strips_are_read_until_nearly_all_votes_are_for_one_number(count, more):
+@pytest.mark.parametrize(
+    ("count", "sure", "more"),
+    [(7, 0.8, True), (8, 0.8, False), (2, 0.95, True), (3, 0.95, False)],
+)
+def test_further_strips_are_read_until_votes_settle_what_stands_there(count, sure, more):
     strip = cut(Pyramid(np.full((40, 20), 255, np.uint8)), (10, 20), 16, 32, 0.0)
     asked = []
 
@@ -106,7 +111,7 @@ def test_further_strips_are_read_until_nearly_all_votes_are_for_one_number(count
         asked.append(True)
         yield strip
 
-    (line,) = LineFinder(Unsure()).read([[strip] * count, further()])
+    (line,) = LineFinder(Agreeing(sure)).read([[strip] * count, further()])
     assert line.candidates[0].text == "12"
     assert bool(asked) == more
 
