@@ -2,7 +2,8 @@
 
 One process, in turns (A B A B …), after a warm-up; medians, and the range from the 10 % to the 90 %
 quantile. A turn of "one image" is many calls, one after the other, and its time is divided by their
-number: twenty of Keras's, two hundred of the reader's, which are shorter. The processor's peak is
+number: twenty of Keras's, two hundred of the reader's, which are shorter. A turn of "a number on
+drawn paper" is thirty composed lines, 64 pixels high, one after the other. The processor's peak is
 that of a large float32 matrix product in TensorFlow on all cores.
 
     python -m benchmarks.reading RUN [--repeats 30] [--write docs/benchmarks/reading.md]
@@ -28,7 +29,7 @@ from benchmarks.measure import PATH, machine, report, table, write_option
 from mnist_classifier import DigitReader
 
 BATCH = 10_000
-KERAS_CALLS, READER_CALLS = 20, 200
+KERAS_CALLS, READER_CALLS, NUMBERS = 20, 200, 30
 READ, READ_IMPORTS = "process: mnist read one.png", "process: import its libraries"
 HELP, HELP_IMPORTS = "process: mnist --help", "process: import its library, Click"
 
@@ -78,6 +79,17 @@ def photo_of_digits(images: np.ndarray, generator: np.random.Generator) -> bytes
     photo = np.clip(light * (1 - 0.75 * ink) + grain, 0, 255).astype(np.uint8)
     colour = cv2.merge([photo, photo, np.clip(photo * 1.04, 0, 255).astype(np.uint8)])
     return cv2.imencode(".jpg", colour, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+def numbers_on_paper() -> list[np.ndarray]:
+    """Compose lines of the sample's test digits, each with a number, as crops of a picture."""
+    from mnist_classifier.learn.data.dataset import prepare
+    from mnist_classifier.learn.data.lines import fixed_lines
+    from mnist_classifier.learn.data.sources import load_sample
+
+    lines = fixed_lines(prepare(load_sample(), 0).test, 2 * NUMBERS)
+    pairs = zip(lines.images, lines.texts, strict=True)
+    return [cv2.resize(image, None, fx=2, fy=2) for image, text in pairs if text][:NUMBERS]
 
 
 def repeated(action: Callable[[], object], calls: int) -> Callable[[], None]:
@@ -134,7 +146,16 @@ def main(run: Path, repeats: int, write: Path | None) -> None:
         },
         repeats,
     )
-    pictures = in_turns({"12-megapixel photo": lambda: reader.read(photo)}, repeats)
+    numbers = numbers_on_paper()
+    number_name = "a number on drawn paper"
+    pictures = in_turns(
+        {
+            number_name: lambda: [reader.read(number) for number in numbers],
+            "12-megapixel photo": lambda: reader.read(photo),
+        },
+        repeats,
+    )
+    pictures[number_name] /= NUMBERS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.png"
         cv2.imwrite(str(path), 255 - images[0])
