@@ -162,7 +162,12 @@ class DigitReader:
         page, shrunk = shrink(image[top : top + height, left : left + width])
         page = np.ascontiguousarray(page)
         reading = self._read(page, file_scale * shrunk, known, may_turn=known is None)
-        return _moved(reading, round(left * file_scale), round(top * file_scale))
+        height, width = image.shape[:2]
+        place, size = (
+            (round(across * file_scale), round(down * file_scale))
+            for across, down in ((left, top), (width, height))
+        )
+        return _placed(reading, place, size)
 
     def _read(
         self, image: BgrImage, scale: float, known: Pattern | None, may_turn: bool
@@ -255,7 +260,7 @@ class DigitReader:
             Line(_text(line), line.candidates[0].probability, line.candidates[1:]) for line in found
         )
         digits = tuple(
-            _digit(character, scale, image.shape)
+            _digit(character, scale)
             for line in found
             for character in line.characters
             if character.text.isdigit()
@@ -348,12 +353,27 @@ class DigitReader:
         return Reading("\n".join(line.text for line in read), tuple(digits), None, tuple(read))
 
 
-def _moved(reading: Reading, x: int, y: int) -> Reading:
-    """Return a reading whose boxes lie so far to the right and below."""
-    if not (x or y):
-        return reading
-    digits = tuple(replace(d, box=(d.box[0] + x, d.box[1] + y, *d.box[2:])) for d in reading.digits)
-    return replace(reading, digits=digits)
+def _placed(reading: Reading, place: tuple[int, int], size: tuple[int, int]) -> Reading:
+    """Return a page's reading with boxes in its picture, cut off at the picture's edges.
+
+    Args:
+        reading: Of the page.
+        place: Of the page in the picture: pixels from the left and from above.
+        size: ``(width, height)`` of the picture.
+    """
+    digits = []
+    for digit in reading.digits:
+        x, y, width, height = digit.box
+        left, width = _within(x + place[0], width, size[0])
+        top, height = _within(y + place[1], height, size[1])
+        digits.append(replace(digit, box=(left, top, width, height)))
+    return replace(reading, digits=tuple(digits))
+
+
+def _within(start: int, length: int, most: int) -> tuple[int, int]:
+    """Return the start and length of what is left of a stretch between 0 and ``most``."""
+    left = min(max(0, start), most - 1)
+    return left, max(1, min(start + length, most) - left)
 
 
 def _turned_back(reading: Reading, turns: int, shape: tuple[int, ...], scale: float) -> Reading:
@@ -388,13 +408,11 @@ def _text(line: FoundLine) -> str:
     )
 
 
-def _digit(character: Character, scale: float, shape: tuple[int, ...]) -> Digit:
-    """Return a digit of a line in the file's pixels, cut off at the edges of what is read."""
-    x, y, width, height = (value * scale for value in character.box)
-    most = round(shape[1] * scale), round(shape[0] * scale)
-    left, right = (int(np.clip(round(value), 0, most[0])) for value in (x, x + width))
-    top, bottom = (int(np.clip(round(value), 0, most[1])) for value in (y, y + height))
-    left, top = min(left, most[0] - 1), min(top, most[1] - 1)
+def _digit(character: Character, scale: float) -> Digit:
+    """Return a digit of a line in the file's pixels; its box may reach beyond the edges."""
+    x, y, width, height = character.box
+    left, right = round(x * scale), round((x + width) * scale)
+    top, bottom = round(y * scale), round((y + height) * scale)
     return Digit(
         int(character.text),
         character.probability,

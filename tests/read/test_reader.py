@@ -92,6 +92,21 @@ def test_a_digit_in_a_corner(reader):
     assert y + height <= 900
 
 
+@pytest.mark.parametrize("size", [(2697, 1871), (3784, 3823), (2777, 2999)])
+def test_boxes_end_with_a_large_picture(reader, size):
+    width, height = size
+    ink = write("2058", scale=1.5)
+    rows, columns = (np.flatnonzero(ink[..., 0].min(axis=axis) < 128) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    picture = np.full((height, width, 3), 255, np.uint8)
+    picture[-ink.shape[0] :, -ink.shape[1] :] = ink
+    reading = reader.read(picture)
+    assert len(reading.digits) >= 4
+    for x, y, wide, high in (digit.box for digit in reading.digits):
+        assert 0 <= x < x + wide <= width
+        assert 0 <= y < y + high <= height
+
+
 def test_boxes_are_in_the_pixels_of_a_large_jpeg(reader):
     picture = np.full((3000, 4000, 3), 255, np.uint8)
     digit = write("8", scale=3)
