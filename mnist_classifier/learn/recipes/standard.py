@@ -39,7 +39,8 @@ class StandardRecipe(Recipe):
         learning_rate: Adam's highest, reached after ``warmup`` of all steps, then falling
             along a cosine (Loshchilov and Hutter, SGDR, 2017).
         warmup: Share of all steps, 0 to 1.
-        steps_per_execution: Training steps that Keras runs between two looks at callbacks.
+        steps_per_execution: Training steps that Keras runs between two looks at callbacks, where
+            an epoch has as many.
         label_smoothing: Share of each training target, 0 to 1, that is spread evenly over all
             classes (Szegedy, Rethinking the Inception architecture, 2016).
         betas: What Adam keeps in each step of its means of gradients and of their squares, 0 to 1.
@@ -122,6 +123,8 @@ class StandardRecipe(Recipe):
             alpha=0.01,  # of the highest
         )
         on_torch = keras.config.backend() == "torch"  # where Keras (3.15) refuses more than one
+        # A loop over few steps takes longer to trace than it saves.
+        alone = on_torch or steps_an_epoch < self.steps_per_execution
         model.compile(
             # With a weight decay, Keras's Adam is AdamW.
             optimizer=keras.optimizers.Adam(
@@ -133,7 +136,7 @@ class StandardRecipe(Recipe):
             ),
             loss=binary_cross_entropy(),
             metrics=["accuracy"],
-            steps_per_execution=1 if on_torch else self.steps_per_execution,
+            steps_per_execution=1 if alone else self.steps_per_execution,
         )
 
     def stages(self, model: keras.Model, splits: Splits) -> Iterator[Stage]:

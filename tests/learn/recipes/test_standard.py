@@ -39,10 +39,17 @@ def test_reported_loss_is_of_the_softmaxs_probabilities(splits, undisturbed):
     assert training.history["val_loss"][0] == pytest.approx(by_hand, rel=1e-4)
 
 
-def test_pytorch_gets_the_one_step_an_execution_that_it_takes(monkeypatch, compiled):
-    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    assert RECIPE.steps_per_execution > 1
-    assert compiled(RECIPE).steps_per_execution == 1
+@pytest.mark.parametrize(
+    ("backend", "train_size", "steps"),
+    [("tensorflow", 16 * 32, 32), ("tensorflow", 16 * 31, 1), ("torch", 16 * 32, 1)],
+)
+def test_steps_an_execution_are_one_on_pytorch_and_where_an_epoch_has_few(
+    monkeypatch, backend, train_size, steps
+):
+    monkeypatch.setattr(keras.config, "backend", lambda: backend)
+    model = RECIPE.build()
+    RECIPE.compile(model, train_size)
+    assert model.steps_per_execution == steps
 
 
 def test_reported_accuracy_is_argmaxs(splits, undisturbed):
