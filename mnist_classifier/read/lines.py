@@ -36,9 +36,7 @@ _SHARED = 0.35  # of the lower of two strips' heights, if they read the same pla
 _INK = 0.4  # of a normalised strip
 _TOGETHER = 16  # strips whose texts are looked up at once: each may take megabytes
 _MOST_TEXTS = 16  # for which the strips of a line vote
-# Such a share of the votes settles what stands in a line: of three strips if they are as sure as
-# this together, of eight in any case.
-_SETTLED, _FEW_STRIPS, _SURE_OF_FEW, _MANY_STRIPS = 0.9, 3, 0.85, 8
+_SETTLED, _STRIPS_THAT_SETTLE = 0.9, 8  # such a share of so many strips' votes: more change little
 # Of the share of votes times the surest strip's probability: what makes it the line's own.
 _AGREEMENT = 1 / 3
 
@@ -300,13 +298,10 @@ def _agree(read: Sequence[_ReadStrip], expected: str) -> bool:
 
 def _is_settled(read: Sequence[_ReadStrip]) -> bool:
     """Return whether nearly all votes are for one number of several digits."""
-    if len(read) < _FEW_STRIPS:
+    if len(read) < _STRIPS_THAT_SETTLE:
         return False
     voted = _vote(read)
-    if len(voted.strip.digits) < 2 or voted.share < _SETTLED:
-        return False
-    sure = (voted.share * voted.strip.probability) ** _AGREEMENT
-    return len(read) >= _MANY_STRIPS or sure >= _SURE_OF_FEW
+    return len(voted.strip.digits) > 1 and voted.share >= _SETTLED
 
 
 def _vote(strips: Sequence[_ReadStrip]) -> _Voted:

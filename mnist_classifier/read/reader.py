@@ -162,11 +162,8 @@ class DigitReader:
         page, shrunk = shrink(image[top : top + height, left : left + width])
         page = np.ascontiguousarray(page)
         reading = self._read(page, file_scale * shrunk, known, may_turn=known is None)
-        height, width = image.shape[:2]
-        place, size = (
-            (round(across * file_scale), round(down * file_scale))
-            for across, down in ((left, top), (width, height))
-        )
+        place = round(left * file_scale), round(top * file_scale)
+        size = round(image.shape[1] * file_scale), round(image.shape[0] * file_scale)
         return _placed(reading, place, size)
 
     def _read(
