@@ -7,18 +7,28 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import table
+from mnist_classifier.learn.data.augmentation import Deformation
 
 HELD_OUT = 0.2  # of the training images
 FILE = "pilot.jsonl"
 _FEW_EPOCHS = {"ema_epochs": 0.5}
-_SOFT = {"label_smoothing": 0}
+# As An and others (2020): turned by up to 20 degrees, moved by up to a fifth of the side.
+_FAR = {
+    "epochs": 100,
+    "ema_epochs": 2.5,
+    "deformation": Deformation(
+        rotation=20, shift=5.6, scale=0, stretch=0, shear=0, elastic=0, stroke=0, blur=0,
+        contrast=0, noise=0,
+    ),
+    "final_deformation": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Pilot:
         changes: Settings that differ from those of ``recipe``.
         seed: Of the training.
         teachers: Pilots whose averaged answers are the targets.
+        teacher_weight: Share of each target, 0 to 1, that is the teachers' answer.
         recipe: Whose other settings it has.
         float32: Whether convolutions compute in float32, not in bfloat16.
     """
@@ -38,6 +49,7 @@ class Pilot:
     changes: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     teachers: tuple[str, ...] = ()
+    teacher_weight: float = 1.0
     recipe: str = "cnn-best"
     float32: bool = False
 
@@ -47,7 +59,11 @@ def _fast(epochs: int, batch_size: int, learning_rate: float, seed: int = 0) -> 
     return Pilot("fast", changes, seed, recipe="cnn-fast")
 
 
-_TEACHERS = ("best-80", "upright")
+def _taught(seed: int, teacher: str = "best", teacher_weight: float = 1.0) -> Pilot:
+    changes = {"epochs": 60, "label_smoothing": 0}
+    return Pilot("small", changes, seed, (teacher,), teacher_weight)
+
+
 PILOTS = {
     "best": Pilot("best", {"epochs": 40}),
     "best-1": Pilot("best", {"epochs": 40}, seed=1),
@@ -61,11 +77,22 @@ PILOTS = {
     "unpadded-3": Pilot("unpadded-3", {"epochs": 40}),
     "unpadded-5": Pilot("unpadded-5", {"epochs": 40}),
     "unpadded-7": Pilot("unpadded-7", {"epochs": 40}),
+    "unpadded-3-far": Pilot("unpadded-3", _FAR),
+    "unpadded-5-far": Pilot("unpadded-5", _FAR),
     "small": Pilot("small", {"epochs": 60}),
     "small-1": Pilot("small", {"epochs": 60}, seed=1),
+    "small-2": Pilot("small", {"epochs": 60}, seed=2),
+    "small-3": Pilot("small", {"epochs": 60}, seed=3),
     "small-120": Pilot("small", {"epochs": 120}),
-    "small-taught": Pilot("small", {"epochs": 60, **_SOFT}, teachers=_TEACHERS),
-    "best-taught": Pilot("best", {"epochs": 60, **_SOFT}, teachers=_TEACHERS),
+    "small-taught": _taught(0),
+    "small-taught-1": _taught(1),
+    "small-taught-2": _taught(2),
+    "small-taught-3": _taught(3),
+    "small-half-taught": _taught(0, teacher_weight=0.5),
+    "small-half-taught-1": _taught(1, teacher_weight=0.5),
+    "small-half-taught-2": _taught(2, teacher_weight=0.5),
+    "small-half-taught-3": _taught(3, teacher_weight=0.5),
+    "small-taught-12": _taught(0, "best-12"),
     "fast-1": _fast(1, 256, 1.8e-2),
     "fast-2": _fast(2, 512, 2.2e-2),
     "fast-2-1": _fast(2, 512, 2.2e-2, seed=1),
@@ -92,7 +119,6 @@ def train(name: str, data_dir: Path, folder: Path) -> dict[str, Any]:
     from mnist_classifier.learn.data.sources import load_dataset
     from mnist_classifier.learn.networks.inspection import predict
     from mnist_classifier.learn.networks.layers import without_tta
-    from mnist_classifier.learn.networks.precision import in_mixed_precision
     from mnist_classifier.learn.recipes import registry
     from mnist_classifier.learn.runs.environment import versions
     from mnist_classifier.learn.training import device, loop
@@ -107,12 +133,13 @@ def train(name: str, data_dir: Path, folder: Path) -> dict[str, Any]:
     model = recipe.build()
     recipe.compile(model, len(splits.train))
     teachers = [
-        in_mixed_precision(without_tta(keras.models.load_model(folder / f"{teacher}.keras")))
+        without_tta(keras.models.load_model(folder / f"{teacher}.keras"))
         for teacher in pilot.teachers
     ]
 
-    def teach(x: Any, _: Any) -> Any:
-        return np.mean([predict(teacher, x) for teacher in teachers], axis=0)
+    def teach(x: Any, y: Any) -> Any:
+        answers = np.mean([predict(teacher, x) for teacher in teachers], axis=0)
+        return (1 - pilot.teacher_weight) * y + pilot.teacher_weight * answers
 
     ends: list[float] = []
     noting = keras.callbacks.LambdaCallback(
@@ -167,6 +194,25 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+def _settings(pilot: Pilot) -> str:
+    """Say in words how a training differs from its recipe."""
+    words = [
+        f"{key} {_amounts(value) if isinstance(value, Deformation) else value}"
+        for key, value in pilot.changes.items()
+    ]
+    if pilot.teachers:
+        words.append(f"{pilot.teacher_weight:.0%} taught by {', '.join(pilot.teachers)}")
+    return ", ".join(words + ["in float32"] * pilot.float32)
+
+
+def _amounts(deformation: Deformation) -> str:
+    """Name what a deformation changes, and how far."""
+    named = asdict(deformation).items()
+    return " and ".join(
+        f"{key} {value:g}" for key, value in named if value and key != "elastic_smoothness"
+    )
+
+
 def section(measured: list[dict[str, Any]]) -> str:
     """Lay out what was measured."""
     by_name = {row["name"]: row for row in measured}
@@ -175,8 +221,7 @@ def section(measured: list[dict[str, Any]]) -> str:
             name,
             f"{row['weights']:,}",
             PILOTS[name].network,
-            ", ".join(f"{key} {value}" for key, value in PILOTS[name].changes.items())
-            + (", in float32" if PILOTS[name].float32 else ""),
+            _settings(PILOTS[name]),
             str(PILOTS[name].seed),
             str(row["mistakes"]),
             f"{row['nats']:.4f}",

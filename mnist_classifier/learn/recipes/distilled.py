@@ -145,7 +145,13 @@ _INITIAL = replace(
     label_smoothing=0,
     ema_epochs=None,
     final_deformation=None,
-    validation_share=CNN_BEST.validation_share,
+)
+
+CNN_SMALL_TAUGHT = DistilledRecipe(
+    name="cnn-small",
+    student=replace(CNN_SMALL, label_smoothing=0),
+    teacher=CNN_BEST,
+    teacher_weight=0.5,
 )
 
 DNN_BEST = DistilledRecipe(

@@ -40,7 +40,9 @@ RECIPES = {
         "the best of Dense layers: initialised by convolutions, distilled", "distilled", "DNN_BEST"
     ),
     "cnn-fast": Entry("good in seconds: convolutions, one epoch", "standard", "CNN_FAST"),
-    "cnn-small": Entry("few weights: convolutions, deformed images", "standard", "CNN_SMALL"),
+    "cnn-small": Entry(
+        "few weights: convolutions, half taught by cnn-best", "distilled", "CNN_SMALL_TAUGHT"
+    ),
     "cnn-best": Entry(
         "the best single network: convolutions, test-time augmentation", "standard", "CNN_BEST"
     ),

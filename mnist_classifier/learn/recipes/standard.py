@@ -270,7 +270,7 @@ _FINAL_DEFORMATION = replace(
 CNN_SMALL = StandardRecipe(
     name="cnn-small",
     layers=architectures.cnn_small_layers,
-    epochs=48,
+    epochs=60,
     patience=None,
     batch_size=256,
     learning_rate=3e-3,
@@ -281,12 +281,11 @@ CNN_SMALL = StandardRecipe(
     ema_epochs=1.2,
     deformation=_DEFORMATION,
     final_deformation=_FINAL_DEFORMATION,
+    validation_share=1 / 30,
 )
 
 CNN_BEST = replace(
     CNN_SMALL,
     name="cnn-best",
     layers=architectures.cnn_best_layers,
-    epochs=60,
-    validation_share=1 / 30,
 )
