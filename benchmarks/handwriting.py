@@ -418,9 +418,10 @@ def write_card(reader: DigitReader, facts: dict, page: Path) -> None:
         f"## Limits\n\n{limits}\n\n## Confusions and worst mistakes on MNIST's test images\n\n"
         f"{confusions_and_mistakes(reader.model.card)}\n\n"
         f"## The card in the file, but for these\n\n```json\n{inside}\n```\n\n"
-        "## The network of lines\n\n"
-        "`mnist_classifier/read/pretrained/lines.onnx`, with the card\n\n"
-        f"```json\n{json.dumps(reader.line_model.card, indent=2, ensure_ascii=False)}\n```\n"
+        "## The networks of lines\n\n"
+        "`mnist_classifier/read/pretrained/lines.onnx` and `lines-2.onnx`; strips of a picture are "
+        "read by them in turns. Their cards:\n\n"
+        f"```json\n{json.dumps(reader.line_model.cards, indent=2, ensure_ascii=False)}\n```\n"
     )
     made = "<!-- Made by `python -m benchmarks.handwriting … --card PAGE`; do not edit. -->"
     page.write_text(f"{made}\n# Model card\n\n{text}", "utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ from mnist_classifier.normalisation import LINE_HEIGHT, FloatImage, ink_box, nor
 from mnist_classifier.read.decoding import Candidate, candidates, limited
 from mnist_classifier.read.line_model import COLUMN, LineModel
 from mnist_classifier.read.pattern import Pattern
-from mnist_classifier.read.strips import Strip
+from mnist_classifier.read.strips import Boxes, Strip
 
 ALTERNATIVES = 3
 
@@ -37,6 +37,7 @@ _INK = 0.4  # of a normalised strip
 _TOGETHER = 16  # strips whose texts are looked up at once: each may take megabytes
 _MOST_TEXTS = 16  # for which the strips of a line vote
 _SETTLED, _STRIPS_THAT_SETTLE = 0.9, 8  # such a share of so many strips' votes: more change little
+_UNSURE = 0.8  # a line less probable than this is looked at more closely
 # Of the share of votes times the surest strip's probability: what makes it the line's own.
 _AGREEMENT = 1 / 3
 
@@ -119,6 +120,11 @@ class _Voted:
     share: float
     others: dict[str, float]
 
+    @property
+    def probability(self) -> float:
+        """Of its digits, in [0, 1]."""
+        return float((self.share * self.strip.probability) ** _AGREEMENT)
+
 
 class LineFinder:
     """Reads all lines of a picture, given strips that may hold them.
@@ -135,6 +141,7 @@ class LineFinder:
     def read(
         self,
         guesses: Sequence[Iterable[Strip]],
+        closer: Callable[[Sequence[Boxes]], Iterable[Strip]] | None = None,
         pattern: Pattern | None = None,
         expected: str = "",
     ) -> list[FoundLine]:
@@ -143,6 +150,8 @@ class LineFinder:
         Args:
             guesses: Strips that may hold lines. Once all that were read agree and are sure, or
                 nearly all votes are for one number, no further ones are read.
+            closer: Makes further strips about lines that are unsure after all guesses, given the
+                boxes of each line's digits, shape ``(n, 4)``; ``None``: none.
             pattern: What each line's text must match; ``None``: anything.
             expected: The digits of which another network is sure.
         """
@@ -151,17 +160,11 @@ class LineFinder:
             read += self._read_all(strips, pattern)
             if _agree(read, expected) or _is_settled(read):
                 break
-        left = sorted(read, key=lambda one: -one.score)
-        kept: list[_Voted] = []
-        while left:
-            surest = left[0]
-            if kept and not _is_further(surest, kept[0].strip):
-                left = left[1:]
-                continue
-            voted = _vote([one for one in left if one is surest or _overlap(surest, one)])
-            kept.append(voted)
-            left = [one for one in left if one is not surest and not _overlap(voted.strip, one)]
-        kept.sort(key=lambda one: one.strip.place)
+        else:
+            unsure = [one.strip for one in _lines(read) if one.probability < _UNSURE]
+            if closer and unsure:
+                read += self._read_all(closer([self._boxes(one) for one in unsure]), pattern)
+        kept = sorted(_lines(read), key=lambda one: one.strip.place)
         return [self._line(one, pattern) for one in kept]
 
     def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
@@ -226,20 +229,27 @@ class LineFinder:
             others[text] += likely * _weight(text)
         rest = (1 - probability) / max(sum(others.values()), 1e-12)
         best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
-        indices = [alphabet.index(c) + 1 for c in read.text]
-        where = places(read.columns, indices)
-        ink = np.clip(normalise_lines(read.strip.image[None])[0], 0, 1)
         return FoundLine(
             (
                 Candidate(read.text, probability),
                 *(Candidate(text, rest * others[text]) for text in best),
             ),
-            tuple(
-                self._character(read, ink, index, column, left, right)
-                for index, column, (left, right) in zip(indices, where, _cells(where), strict=True)
-            ),
+            tuple(self._characters(read)),
             tuple(one.columns for one in voted.strips),
         )
+
+    def _characters(self, read: _ReadStrip) -> Iterator[Character]:
+        """Yield the characters of a strip, from the left."""
+        indices = self._indices(read.text)
+        where = places(read.columns, indices)
+        ink = np.clip(normalise_lines(read.strip.image[None])[0], 0, 1)
+        for index, column, cell in zip(indices, where, _cells(where), strict=True):
+            yield self._character(read, ink, index, column, *cell)
+
+    def _boxes(self, read: _ReadStrip) -> Boxes:
+        """Return the boxes of a strip's digits in the picture, shape ``(n, 4)``."""
+        digits = [one.box for one in self._characters(read) if one.text.isdigit()]
+        return np.array(digits, np.float64)
 
     def against(self, line: FoundLine, digits: str) -> float:
         """Return how probable other digits are in a line, against those that were read.
@@ -281,6 +291,21 @@ class LineFinder:
             (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
             own[y : y + height, x : x + width],
         )
+
+
+def _lines(read: Sequence[_ReadStrip]) -> list[_Voted]:
+    """Return the lines of which strips were read, the surest strip's first."""
+    left = sorted(read, key=lambda one: -one.score)
+    found: list[_Voted] = []
+    while left:
+        surest = left[0]
+        if found and not _is_further(surest, found[0].strip):
+            left = left[1:]
+            continue
+        voted = _vote([one for one in left if one is surest or _overlap(surest, one)])
+        found.append(voted)
+        left = [one for one in left if one is not surest and not _overlap(voted.strip, one)]
+    return found
 
 
 def _agree(read: Sequence[_ReadStrip], expected: str) -> bool:

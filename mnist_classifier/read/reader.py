@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -44,7 +44,17 @@ from mnist_classifier.read.segmentation import (
     typical_height,
     without_edges,
 )
-from mnist_classifier.read.strips import Pyramid, Strip, about, to_grey, varied, whole, windows
+from mnist_classifier.read.strips import (
+    Boxes,
+    Pyramid,
+    Strip,
+    about,
+    closer,
+    to_grey,
+    varied,
+    whole,
+    windows,
+)
 from mnist_classifier.read.turning import (
     TURNS,
     box_before,
@@ -250,7 +260,7 @@ class DigitReader:
         guesses = whole(grey), varied(grey), about_marks, windows(grey)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
         expected = marks.reading.number if sure else ""
-        found = self._finder.read(guesses, pattern, expected)
+        found = self._finder.read(guesses, partial(_closer_to_lines, grey), pattern, expected)
         if not found:
             return [], Reading("", (), "no number was found")
         lines = tuple(
@@ -382,11 +392,21 @@ def _turned_back(reading: Reading, turns: int, shape: tuple[int, ...], scale: fl
 
 def _about_lines(grey: Pyramid, marks: list[list[Mark]]) -> Iterator[Strip]:
     """Yield strips about each line of marks."""
+    lines = (np.array([mark.box for mark in line], float) for line in marks)
+    return _bounded(grey, (strip for boxes in lines for strip in about(grey, boxes)))
+
+
+def _closer_to_lines(grey: Pyramid, lines: Sequence[Boxes]) -> Iterator[Strip]:
+    """Yield further strips about lines that were read, given their digits' boxes."""
+    return _bounded(grey, (strip for boxes in lines for strip in closer(grey, boxes)))
+
+
+def _bounded(grey: Pyramid, strips: Iterable[Strip]) -> Iterator[Strip]:
+    """Yield strips, until they are so wide together that they suffice for the picture."""
     spent, most = 0, most_width(grey.shape[0] * grey.shape[1])
-    for line in marks:
-        for strip in about(grey, np.array([mark.box for mark in line], float)):
-            spent += strip.image.shape[1]
-            yield strip
+    for strip in strips:
+        yield strip
+        spent += strip.image.shape[1]
         if spent > most:
             return
 

@@ -2,7 +2,7 @@
 
 A strip is a guess. Windows of several heights slide over a small picture; in any picture, strips
 lie about the lines of marks that `segmentation` finds, level with them. What is read in strips that
-overlap decides between them.
+overlap decides between them; where it is unsure, further strips lie about what was read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mnist_classifier.normalisation import LINE_HEIGHT, grey_quantiles
 from mnist_classifier.read.picture import BgrImage
 
 Grey = npt.NDArray[np.uint8]
+Boxes = npt.NDArray[np.float64]
 
 _LEAST_HEIGHT = 12  # of a window: smaller digits are not legible
 _WHOLE = (1.25, 1.1, 1.0)  # heights of strips, as shares of the picture's
@@ -32,6 +33,8 @@ _MOST_WIDTH = 9000  # pixels of strips for one picture's windows, at 32 pixels h
 _LONGEST_STRIP = 2048
 _SMOOTH = 1.5  # pixels to one of the strip: more are averaged first
 _ABOUT = (1.25, 1.6)  # heights of strips about a line of marks, as shares of the marks'
+# Heights of strips about a line that was read, as shares of its characters': plain, and varied.
+_CLOSER, _CLOSER_VARIED = (1.2, 1.5), 1.35
 
 
 @dataclass(frozen=True)
@@ -154,33 +157,72 @@ def windows(grey: Pyramid) -> Iterator[Strip]:
             yield cut(grey, (width / 2, top + tall / 2), width, tall, 0.0)
 
 
-def about(
-    grey: Pyramid, boxes: npt.NDArray[np.float64], heights: tuple[float, ...] = _ABOUT
-) -> Iterator[Strip]:
+def about(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
     """Yield strips about a line of marks, level with it.
 
     Args:
         grey: The picture.
         boxes: Of the marks, shape ``(n, 4)``: x, y, width, height.
-        heights: Of the strips, as shares of the marks'.
     """
-    centres = boxes[:, :2] + boxes[:, 2:] / 2
-    tall = float(np.max(boxes[:, 3]))
-    slope = 0.0
-    if len(boxes) > 2 and np.ptp(centres[:, 0]) > 2 * tall:
-        slope = float(np.polyfit(centres[:, 0], centres[:, 1], 1)[0])
-    angle = float(np.arctan(slope))
-    along = np.array([np.cos(angle), np.sin(angle)])
-    across = np.array([-along[1], along[0]])
-    corners = np.concatenate([boxes[:, :2] + boxes[:, 2:] * [x, y] for x in (0, 1) for y in (0, 1)])
-    placed = np.stack([corners @ along, corners @ across])
-    low, high = placed.min(axis=1), placed.max(axis=1)
-    middle = (low + high) / 2
-    centre = middle[0] * along + middle[1] * across
-    span = high - low
-    for share in heights:
-        band = max(_LEAST_HEIGHT, share * span[1])
-        yield cut(grey, (centre[0], centre[1]), span[0] + 0.5 * band, band, angle)
+    band = _Band.about(boxes)
+    for share in _ABOUT:
+        yield band.cut(grey, share)
+
+
+def closer(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
+    """Yield further strips about a line that was read, varied as `varied` does.
+
+    Args:
+        grey: The picture.
+        boxes: Of the line's characters, shape ``(n, 4)``: x, y, width, height.
+    """
+    band = _Band.about(boxes)
+    for share in _CLOSER:
+        yield band.cut(grey, share)
+    yield band.cut(grey, _CLOSER_VARIED, shear=max(_UPRIGHTER))
+    for wide in _SQUEEZED:
+        yield band.cut(grey, _CLOSER_VARIED, wide=wide)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Where a line runs in a picture.
+
+    Attributes:
+        centre: Of it, in the picture.
+        length: Along it, in pixels.
+        height: Across it, in pixels.
+        angle: Of its direction below the horizontal, in radians.
+    """
+
+    centre: tuple[float, float]
+    length: float
+    height: float
+    angle: float
+
+    @classmethod
+    def about(cls, boxes: Boxes) -> _Band:
+        """Return the band that holds boxes, shape ``(n, 4)``: x, y, width, height."""
+        centres = boxes[:, :2] + boxes[:, 2:] / 2
+        slope = 0.0
+        if len(boxes) > 2 and np.ptp(centres[:, 0]) > 2 * float(np.max(boxes[:, 3])):
+            slope = float(np.polyfit(centres[:, 0], centres[:, 1], 1)[0])
+        angle = float(np.arctan(slope))
+        along = np.array([np.cos(angle), np.sin(angle)])
+        across = np.array([-along[1], along[0]])
+        corners = np.concatenate(
+            [boxes[:, :2] + boxes[:, 2:] * [x, y] for x in (0, 1) for y in (0, 1)]
+        )
+        placed = np.stack([corners @ along, corners @ across])
+        low, high = placed.min(axis=1), placed.max(axis=1)
+        middle, (length, height) = (low + high) / 2, high - low
+        x, y = middle[0] * along + middle[1] * across
+        return cls((float(x), float(y)), float(length), float(height), angle)
+
+    def cut(self, grey: Pyramid, share: float, shear: float = 0.0, wide: float = 1.0) -> Strip:
+        """Cut a strip out, so many times as high as the band; the others as of `cut`."""
+        height = max(_LEAST_HEIGHT, share * self.height)
+        return cut(grey, self.centre, self.length + 0.5 * height, height, self.angle, shear, wide)
 
 
 def cut(

@@ -31,9 +31,9 @@ _LONG = 2.0  # times as long as broad, and as its tallest mark
 
 
 def is_misread_column(reading: Reading, marks: Sequence[Mark]) -> bool:
-    """Return whether single digits were read where more marks stand one above the other."""
-    digits = reading.number.split("\n")
-    if max(map(len, digits)) != 1 or len(marks) < _DIGITS:
+    """Return whether few digits were read where many marks stand one above the other."""
+    digits = reading.number.replace("\n", "")
+    if not digits or len(marks) < _DIGITS:
         return False
     boxes = np.array([mark.box for mark in marks], float)
     sizes = boxes[:, 2:].max(axis=1)

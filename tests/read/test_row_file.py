@@ -214,5 +214,6 @@ def test_settings_name_the_networks_files(reader):
     settings = settings_of(reader, None)
     assert tuple(settings) == SETTINGS
     assert settings["threshold"] == reader.threshold
-    assert len(settings["model"]) == len(settings["line_model"]) == 64
-    assert settings["model"] != settings["line_model"]
+    networks = [settings["model"], *settings["line_model"].split("+")]
+    assert [len(sha256) for sha256 in networks] == [64] * 3
+    assert len(set(networks)) == 3

@@ -127,9 +127,9 @@ SHAPES: dict[int, dict[str, str]] = {
         "bar": "!006029 1555",
         "curved, with a bar": "0060.4429 1656",
         "long bar": "!006029 0575",
-        "low bar": "!005039 0666",
         "serif": "!02006029",
         "serif and bar": "!02006039 1555",
+        "serif and low bar": "!02006039 1676",
         "waved roof": "0110315060.4529",
         "waved roof and bar": "0110315060.4529 1555",
         "hooked roof and bar": "00134260.4439 1656",
@@ -150,6 +150,7 @@ SHAPES: dict[int, dict[str, str]] = {
     },
     9: {
         "ring and stem": "5230122543515549",
+        "small ring": "514031233442.51.39",
         "straight stem": "523012244451.59",
         "slanted leg": "523012254351.29",
         "like a g": "513002144451.57391907",

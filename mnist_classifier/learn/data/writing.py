@@ -14,6 +14,7 @@ from mnist_classifier.normalisation import ink_box
 # How often a digit is drawn by strokes: more where the world's shapes differ most from MNIST's.
 _BY_STROKES = (0.25, 0.75, 0.4, 0.3, 0.5, 0.4, 0.35, 0.6, 0.3, 0.5)
 _HABIT = 0.8  # of a person's digits of a kind that have the person's usual shape
+_HANGING = "34579"
 _SEPARATORS = {
     ".": ("3839", "3839", "2838"), ",": ("48392b", "482b", "48493a"), "-": ("0545", "0646"),
     "/": ("600a", "500a"), ":": ("3536 3839", "3435 3839"),
@@ -35,6 +36,10 @@ class Style:
     """Of the base line, pixels down for each pixel to the right."""
     uneven: float
     """Standard deviation of sizes and places, as a share of the height."""
+    even: bool
+    """Whether all digits lean alike, not each of MNIST's by its own slant too."""
+    hang: float
+    """How far 3, 4, 5, 7 and 9 hang below the base line, as a share of the height."""
     shapes: tuple[str | None, ...]
     """The usual shape of each digit from 0 to 9, of `SHAPES`; None: as in MNIST."""
 
@@ -51,8 +56,9 @@ class Written:
 
 def draw_style(generator: np.random.Generator, height: float) -> Style:
     """Draw a person's style for digits of a height in pixels."""
+    leaning = generator.uniform(0.3, 0.8) if generator.random() < 0.2 else None
     hand = Hand(
-        slant=generator.normal(0.1, 0.2),
+        slant=generator.normal(0.1, 0.2) if leaning is None else leaning,
         stretch=generator.uniform(0.65, 1.15),
         pen=generator.uniform(0.04, 0.13)
         if generator.random() < 0.8
@@ -60,6 +66,8 @@ def draw_style(generator: np.random.Generator, height: float) -> Style:
         shake=generator.uniform(0.1, 0.4),
     )
     gap = generator.uniform(-0.1, 0.3) if generator.random() < 0.85 else generator.uniform(0.3, 1)
+    if leaning:  # each digit reaches above the next
+        gap -= 0.7 * leaning
     by_strokes = float(generator.choice([0.2, 0.8, 1.8]))
     return Style(
         hand,
@@ -68,6 +76,8 @@ def draw_style(generator: np.random.Generator, height: float) -> Style:
         wide=0.15 if generator.random() < 0.15 else 0.0,
         slope=generator.normal(0, 0.02 if generator.random() < 0.75 else 0.07),
         uneven=generator.uniform(0.01, 0.09),
+        even=generator.random() < 0.5,
+        hang=generator.uniform(0.1, 0.3) if generator.random() < 0.15 else 0.0,
         shapes=tuple(
             draw_name(label, generator) if generator.random() < by_strokes * share else None
             for label, share in enumerate(_BY_STROKES)
@@ -132,15 +142,16 @@ class Writer:
             low = {",": 0.2, "/": 0.12, "-": -0.4, ":": -0.1}.get(character, 0.02)
             return ink, (low + generator.normal(0, 0.06)) * size
         label = int(character)
+        hang = style.hang * size if character in _HANGING else 0.0
         name = style.shapes[label]
         if name and generator.random() > _HABIT:
             name = draw_name(label, generator)
         if not len(self._of[label]):
             name = name or draw_name(label, generator)
         if name:
-            return tight(write(SHAPES[label][name], style.hand, size, generator)), 0.0
+            return tight(write(SHAPES[label][name], style.hand, size, generator)), hang
         digit = self._of[label][int(generator.integers(len(self._of[label])))]
-        return tight(_rewrite(digit, size, style, generator)), 0.0
+        return tight(_rewrite(digit, size, style, generator)), hang
 
 
 def _sizes(text: str, style: Style, generator: np.random.Generator) -> tuple[list[float], float]:
@@ -176,7 +187,8 @@ def _rewrite(digit: Images, size: float, style: Style, generator: np.random.Gene
     """Return an MNIST digit at a size, with the line's slant, width and pen."""
     scale = size / 20  # MNIST's digits are 20 pixels high, or wide
     stretch = style.hand.stretch * generator.normal(1.1, 0.06)
-    slant = 0.6 * style.hand.slant + generator.normal(0, 0.06)
+    slant = style.hand.slant - _slant(digit) if style.even else 0.6 * style.hand.slant
+    slant += generator.normal(0, 0.06)
     turn = generator.normal(0, 0.06)
     a = np.array([[scale * stretch, -scale * slant], [scale * turn, scale]])
     side = int(size * 1.9)
@@ -190,6 +202,12 @@ def _rewrite(digit: Images, size: float, style: Style, generator: np.random.Gene
         255 * (blurred / max(1.0, float(blurred.max())) - level) * generator.uniform(2.5, 6) + 128
     )
     return np.asarray(np.clip(edge, 0, 255), np.uint8)
+
+
+def _slant(digit: Images) -> float:
+    """Return a digit's own slant, pixels to the right for each pixel up, by its moments."""
+    moments = cv2.moments(digit)
+    return -float(np.clip(moments["mu11"] / max(1e-6, moments["mu02"]), -0.8, 0.8))
 
 
 def tight(ink: Images) -> Images:

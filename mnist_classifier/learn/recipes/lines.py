@@ -28,8 +28,7 @@ class LinesRecipe(Recipe):
     Attributes:
         name: What the recipe is called on the command line and in run folders.
         epochs: Each learns from as many lines.
-        lines: Composed for an epoch.
-        reuse: How many epochs learn from the same lines, each in another order.
+        lines: Composed anew for each epoch.
         width: Of the lines, in pixels.
         batch_size: Lines a step.
         learning_rate: AdamW's highest, reached after ``warmup`` of all steps, then falling to a
@@ -41,9 +40,8 @@ class LinesRecipe(Recipe):
     """
 
     name: str = "lines"
-    epochs: int = 120
+    epochs: int = 140
     lines: int = 8192
-    reuse: int = 2
     width: int = 128
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -106,18 +104,13 @@ class LinesRecipe(Recipe):
         with composing(Composer.of(splits.train, self.width), self.lines) as begin:
 
             @lru_cache(maxsize=2)
-            def begun(seed: int, first: int) -> Callable[[], tuple[Floats, Floats]]:
-                return begin(self.lines, (seed, first))
-
-            @lru_cache(maxsize=1)
-            def composed(seed: int, first: int) -> tuple[Floats, Floats]:
-                return begun(seed, first)()
+            def begun(seed: int, epoch: int) -> Callable[[], tuple[Floats, Floats]]:
+                return begin(self.lines, (seed, epoch))
 
             def images(seed: int, epoch: int) -> tuple[Floats, Floats, Order]:
-                first = epoch - epoch % self.reuse
-                x, y = composed(seed, first)
-                if first + self.reuse < self.epochs:
-                    begun(seed, first + self.reuse)  # while these are learned from
+                x, y = begun(seed, epoch)()
+                if epoch + 1 < self.epochs:
+                    begun(seed, epoch + 1)  # while these are learned from
                 # A last batch of another size would be traced anew.
                 order = shuffled(len(x), seed, epoch)[: self._steps * self.batch_size]
                 return x, y, order

@@ -1,5 +1,8 @@
 """Composed lines: the same for a seed, of the digits given, with the truth beside them."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from mnist_classifier.learn.data.lines import Composer, encode, fixed_lines
 from mnist_classifier.learn.data.paper import KINDS, Extent, draw_kind, draw_paper
 from mnist_classifier.learn.data.texts import ALPHABET, MOST_CHARACTERS, draw_text
 from mnist_classifier.learn.data.workers import composing
-from mnist_classifier.learn.data.writing import draw_style
+from mnist_classifier.learn.data.writing import Writer, draw_style, ink_rows
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,40 @@ def test_no_binding_lies_on_the_text():
     for _ in range(100):
         paper = draw_paper(generator, "bound", 128, 32, text)
         assert np.median(paper[6:26, 20:90]) > 0.3
+
+
+@pytest.fixture(scope="module")
+def writer(sample):
+    return Writer(sample.train_images, sample.train_labels)
+
+
+@pytest.fixture
+def style():
+    """Of MNIST's digits, upright and of one size."""
+    drawn = draw_style(np.random.default_rng(0), 40)
+    hand = replace(drawn.hand, slant=0.0, stretch=1.0, pen=0.1)
+    return replace(
+        drawn, hand=hand, gap=0.5, wide=0.0, slope=0.0, uneven=0.0, hang=0.0, shapes=(None,) * 10
+    )
+
+
+def test_an_even_hand_leans_alike(writer, style):
+    slants = {}
+    for even in (True, False):
+        one = replace(style, even=even)
+        inks = [writer.write("4", one, np.random.default_rng(i)).ink for i in range(60)]
+        moments = [cv2.moments(ink) for ink in inks]
+        slants[even] = np.std([each["mu11"] / each["mu02"] for each in moments])
+    assert slants[True] < 0.7 * slants[False]
+
+
+def test_digits_hang_below_the_base_line(writer, style):
+    feet = {}
+    for digit, hang in (("9", 0.3), ("9", 0.0), ("2", 0.3)):
+        ink = writer.write(digit, replace(style, hang=hang), np.random.default_rng(0)).ink
+        feet[digit, hang] = ink_rows(ink)[1]
+    assert feet["9", 0.3] - feet["9", 0.0] == pytest.approx(0.3 * 40, abs=1)
+    assert feet["2", 0.3] == pytest.approx(feet["9", 0.0], abs=3)
 
 
 def test_what_is_no_number_has_ink_or_none():

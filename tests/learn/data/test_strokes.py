@@ -65,9 +65,9 @@ def test_ink_fails():
 
 
 def test_drawn_digits_look_like_mnists_of_their_class(sample):
-    labels = np.repeat(np.arange(10, dtype=np.uint8), 20)
+    labels = np.repeat(np.arange(10, dtype=np.uint8), 100)
     drawn = draw_digits(labels, np.random.default_rng(0))
-    assert (drawn.shape, drawn.dtype) == ((200, 28, 28), np.uint8)
+    assert (drawn.shape, drawn.dtype) == ((1000, 28, 28), np.uint8)
     assert (drawn == draw_digits(labels, np.random.default_rng(0))).all()
     # A mass far from the middle cannot be centred: its ink would leave the image.
     at_edge = drawn[:, [0, -1]].any(axis=(1, 2)) | drawn[:, :, [0, -1]].any(axis=(1, 2))
@@ -76,5 +76,5 @@ def test_drawn_digits_look_like_mnists_of_their_class(sample):
     means = np.stack(
         [sample.train_images[sample.train_labels == k].mean(axis=0) for k in range(10)]
     )
-    likeness = np.corrcoef(drawn.reshape(200, -1), means.reshape(10, -1))[:200, 200:]
+    likeness = np.corrcoef(drawn.reshape(1000, -1), means.reshape(10, -1))[:1000, 1000:]
     assert (likeness.argmax(axis=1) == labels).mean() > 0.4  # by chance 0.1
