@@ -31,8 +31,13 @@ _LONG = 2.0  # times as long as broad, and as its tallest mark
 
 
 def is_misread_column(reading: Reading, marks: Sequence[Mark]) -> bool:
-    """Return whether few digits were read where many marks stand one above the other."""
-    digits = reading.number.replace("\n", "")
+    """Return whether single digits were read where more marks stand one above the other."""
+    digits = reading.number.split("\n")
+    return max(map(len, digits)) == 1 and _are_few_in_column(len(digits), marks)
+
+
+def _are_few_in_column(digits: int, marks: Sequence[Mark]) -> bool:
+    """Return whether marks stand one above the other, more than two to a digit that was read."""
     if not digits or len(marks) < _DIGITS:
         return False
     boxes = np.array([mark.box for mark in marks], float)
@@ -40,7 +45,7 @@ def is_misread_column(reading: Reading, marks: Sequence[Mark]) -> bool:
     boxes = boxes[sizes >= _MAIN * sizes.max()]
     width, height = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) - boxes[:, :2].min(axis=0)
     is_column = bool(height >= _LONG * max(width, boxes[:, 3].max()))
-    return len(boxes) >= _DIGITS and 2 * len(digits) < len(boxes) and is_column
+    return len(boxes) >= _DIGITS and 2 * digits < len(boxes) and is_column
 
 
 def may_be_turned(reading: Reading, marks: Sequence[Mark]) -> bool:
@@ -53,7 +58,7 @@ def may_be_turned(reading: Reading, marks: Sequence[Mark]) -> bool:
     if not _DIGITS <= len(marks) <= MOST_MARKS:
         return False
     is_unsure = not reading.digits or reading.confidence < _UNSURE
-    return is_unsure or is_misread_column(reading, marks)
+    return is_unsure or _are_few_in_column(len(reading.digits), marks)
 
 
 def is_possible(digits: int, marks: int) -> bool:

@@ -1,17 +1,22 @@
 """Lines of numbers: read whole, with separators, alternatives and patterns; bounded; placed."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from mnist_classifier.errors import ModelError, SettingsError
+from mnist_classifier.read import line_model
 from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import LineFinder
 from mnist_classifier.read.reading import Line, Reading
-from mnist_classifier.read.strips import Pyramid, cut
+from mnist_classifier.read.strips import Pyramid, closer, cut
 
 from .drawing import write
+
+SHIPPED = Path(line_model.__file__).parent / "pretrained"
 
 
 def on_guilloche(picture):
@@ -131,6 +136,41 @@ def test_a_candidate_is_a_text_and_its_probability():
     assert Reading("12", (), None, (line,)).to_dict()["lines"] == [
         {"text": "12", "probability": 0.7, "alternatives": [{"text": "17", "probability": 0.2}]}
     ]
+
+
+def test_networks_read_strips_in_turns(reader):
+    """Two answer alike strips each in its own way; a file is one network."""
+    grey = cv2.cvtColor(on_guilloche(write("2058", scale=0.4)), cv2.COLOR_BGR2GRAY)
+    strip = cv2.resize(grey, (100, 32))
+    first, second, again, other = reader.line_model.columns([strip] * 4)
+    assert (first != second).any()
+    assert (first == again).all()
+    assert (second == other).all()
+    single = LineModel(SHIPPED / "lines-2.onnx")
+    assert all((columns == second).all() for columns in single.columns([strip] * 2))
+
+
+@pytest.mark.parametrize("unsure", [False, True])
+def test_unsure_lines_alone_are_looked_at_more_closely(reader, unsure):
+    grey = Pyramid(cv2.cvtColor(write("2058", scale=0.4), cv2.COLOR_BGR2GRAY))
+    height, width = grey.shape
+    up = 0.3 * height if unsure else 0.0  # of the digits: the strip cuts their heads off
+    strips = [cut(grey, (width / 2, height / 2 + up), width, 0.8 * height, 0.0)] * 2
+    asked = []
+
+    def closer_to(lines):
+        asked.extend(lines)
+        return [strip for boxes in lines for strip in closer(grey, boxes)]
+
+    before = LineFinder(reader.line_model).read([strips])
+    (line,) = LineFinder(reader.line_model).read([strips], closer_to)
+    if not unsure:
+        assert asked == []
+        return
+    (boxes,) = asked
+    assert boxes.shape[1] == 4
+    assert before[0].candidates[0].probability < line.candidates[0].probability
+    assert line.candidates[0].text == "2058"
 
 
 def test_the_network_answers_strips_of_any_width(reader):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.read.strips import Pyramid, about, cut, to_grey, whole, windows
+from mnist_classifier.read.strips import Pyramid, about, closer, cut, to_grey, whole, windows
 
 
 def picture(shape=(300, 500), spot=(320, 180), size=6):
@@ -28,11 +28,18 @@ def test_paper_goes_on_beyond_the_edges():
     assert strip.image[0, 0] == 220
 
 
-def test_strips_about_marks_are_level_with_them():
+@pytest.mark.parametrize("made", [about, closer])
+def test_strips_about_a_line_are_level_with_it(made):
     boxes = np.array([[40 + 60 * i, 60 + 12 * i, 30, 40] for i in range(6)], float)
-    for strip in about(picture(), boxes):
+    for strip in made(picture(), boxes):
         run, rise = np.array(strip.in_picture(100, 16)) - strip.in_picture(0, 16)
         assert rise / run == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_closer_look_varies():
+    made = list(closer(picture(), np.array([[100, 100, 40, 60], [150, 100, 40, 60]], float)))
+    assert [strip.plain for strip in made] == [True, True, False, False, False]
+    assert len({strip.image.tobytes() for strip in made}) == 5
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (28, 28), (60, 200), (1600, 1200)])
