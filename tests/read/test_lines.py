@@ -154,8 +154,8 @@ def test_networks_read_strips_in_turns(reader):
 def test_unsure_lines_alone_are_looked_at_more_closely(reader, unsure):
     grey = Pyramid(cv2.cvtColor(write("2058", scale=0.4), cv2.COLOR_BGR2GRAY))
     height, width = grey.shape
-    up = 0.3 * height if unsure else 0.0  # of the digits: the strip cuts their heads off
-    strips = [cut(grey, (width / 2, height / 2 + up), width, 0.8 * height, 0.0)] * 2
+    lower = 0.3 * height if unsure else 0.0  # the strip cuts the digits' heads off
+    strips = [cut(grey, (width / 2, height / 2 + lower), width, 0.8 * height, 0.0)] * 2
     asked = []
 
     def closer_to(lines):
