@@ -51,7 +51,7 @@ line_model = click.option(
     type=FILE,
     metavar="FILE",
     help="Network to read whole lines with, from mnist export of the recipe lines.",
-    show_default="the shipped one",
+    show_default="the shipped ones",
 )
 threshold = click.option(
     "--threshold",

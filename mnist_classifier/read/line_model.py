@@ -47,8 +47,8 @@ class LineModel:
         Raises:
             ModelError: The file is missing, damaged, or another network.
         """
-        shipped = _SHIPPED if path is None else _SHIPPED[:1]
-        self._networks = [_Network(NetworkFile(path, name, _EXPECTED)) for name in shipped]
+        names = _SHIPPED if path is None else (str(path),)
+        self._networks = [_Network(NetworkFile(path, name, _EXPECTED)) for name in names]
         self._threads = threads or os.cpu_count() or 1
         self.alphabet = self._networks[0].alphabet
         self.cards = [network.card for network in self._networks]

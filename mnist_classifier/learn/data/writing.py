@@ -14,7 +14,7 @@ from mnist_classifier.normalisation import ink_box
 # How often a digit is drawn by strokes: more where the world's shapes differ most from MNIST's.
 _BY_STROKES = (0.25, 0.75, 0.4, 0.3, 0.5, 0.4, 0.35, 0.6, 0.3, 0.5)
 _HABIT = 0.8  # of a person's digits of a kind that have the person's usual shape
-_HANGING = "34579"
+_HANGING = "34579"  # in old-style figures
 _SEPARATORS = {
     ".": ("3839", "3839", "2838"), ",": ("48392b", "482b", "48493a"), "-": ("0545", "0646"),
     "/": ("600a", "500a"), ":": ("3536 3839", "3435 3839"),
