@@ -138,6 +138,10 @@ def test_a_candidate_is_a_text_and_its_probability():
     ]
 
 
+def test_the_shipped_networks_are_small():
+    assert sum(file.stat().st_size for file in SHIPPED.glob("*.onnx")) <= 4_000_000
+
+
 def test_networks_read_strips_in_turns(reader):
     """Two answer alike strips each in its own way; a file is one network."""
     grey = cv2.cvtColor(on_guilloche(write("2058", scale=0.4)), cv2.COLOR_BGR2GRAY)

@@ -110,6 +110,8 @@ def test_trained_judged_and_exported(tmp_path, monkeypatch):
         assert after[name] == before[name]
     exported = export_run(run)
     assert exported.path == run / "lines.onnx"
+    weights = LINES.build().count_params()
+    assert 2 * weights < exported.path.stat().st_size < 2.1 * weights  # bytes: float16
     model = LineModel(exported.path)
     assert model.alphabet == ALPHABET
     assert model.cards[0]["recipe"]["name"] == "lines"
