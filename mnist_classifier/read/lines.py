@@ -156,16 +156,19 @@ class LineFinder:
             expected: The digits of which another network is sure.
         """
         read: list[_ReadStrip] = []
+        enough = False
         for strips in guesses:
             read += self._read_all(strips, pattern)
-            if _agree(read, expected) or _is_settled(read):
+            enough = _agree(read, expected) or _is_settled(read)
+            if enough:
                 break
-        else:
-            unsure = [one.strip for one in _lines(read) if one.probability < _UNSURE]
-            if closer and unsure:
-                read += self._read_all(closer([self._boxes(one) for one in unsure]), pattern)
-        kept = sorted(_lines(read), key=lambda one: one.strip.place)
-        return [self._line(one, pattern) for one in kept]
+        found = _lines(read)
+        unsure = [one.strip for one in found if one.probability < _UNSURE]
+        if closer and unsure and not enough:
+            read += self._read_all(closer([self._boxes(one) for one in unsure]), pattern)
+            found = _lines(read)
+        found.sort(key=lambda one: one.strip.place)
+        return [self._line(one, pattern) for one in found]
 
     def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
         """Read strips; leave out those in which nothing stands."""
