@@ -14,9 +14,10 @@ from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.reading import Line, Reading
 
 # How sure a line of several digits must be where marks were refused: of two from one mark, as
-# letters and scribbles give; where it passes over one mark or two, as in a word; of two where no
-# mark was found, as in noise; of other two; of more from fewer marks; of other more.
-_LEAST_OF_TWO_FROM_ONE, _LEAST_PASSING_OVER, _LEAST_OF_TWO_UNSEEN = 0.95, 0.9, 0.8
+# letters and scribbles give; where it passes over one mark or two, as in a word; of one and of two
+# where no mark was found, as in noise; of other two; of more from fewer marks; of other more.
+_LEAST_OF_TWO_FROM_ONE, _LEAST_PASSING_OVER = 0.95, 0.9
+_LEAST_OF_ONE_UNSEEN, _LEAST_OF_TWO_UNSEEN = 0.95, 0.8
 _LEAST_OF_TWO, _LEAST_FROM_FEWER, _LEAST_OF_MORE = 0.5, 0.65, 0.4
 # Each of several lines in fewer marks must have so many digits, and be as sure as this.
 _LEAST_DIGITS_OF_PART, _LEAST_OF_PART = 2, 0.9
@@ -36,6 +37,8 @@ _MORE_MARKS, _RULE_AS_ONE = 100.0, 0.3
 _SURE, _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.9, 0.95, 1.3
 # A single mark stands against several lines if none of more than one digit is as sure as this.
 _SURE_BESIDE_ONE = 0.8
+# Two numbers as sure as this, one below the other, are no chance.
+_SURE_NUMBERS, _LEAST_OF_NUMBER = 2, 0.75
 
 
 def choose(
@@ -47,7 +50,8 @@ def choose(
         of_marks: Made of marks, each judged alone.
         of_lines: Made of whole lines.
         marks: How many there are. Where they were refused, a line must be sure, most of all where
-            it finds more digits than there are marks; a single digit is then never taken.
+            it finds more digits than there are marks; a single digit is taken only where there is
+            no mark, and no 1, as uneven light looks like one.
         against: Takes digits; returns how probable they are in the line, against those read there.
             None where there are several lines.
     """
@@ -65,8 +69,16 @@ def choose(
     return replace(chosen, lines=(_of_probability(line, min(line.probability, sure / (1 + sure))),))
 
 
+def are_numbers(of_lines: Reading) -> bool:
+    """Return whether several lines hold numbers: two digits or more, and not rules as 1s."""
+    sure = [line.number for line in of_lines.lines if line.probability >= _LEAST_OF_NUMBER]
+    return sum(len(number) > 1 and set(number) != {"1"} for number in sure) >= _SURE_NUMBERS
+
+
 def _is_sure(of_lines: Reading, marks: int) -> bool:
     """Return whether lines are sure enough where marks were refused."""
+    if are_numbers(of_lines):
+        return True
     if not _are_no_parts(of_lines, marks):
         return False
     return of_lines.confidence >= _least(of_lines, marks)
@@ -76,8 +88,7 @@ def _are_no_parts(of_lines: Reading, marks: int) -> bool:
     """Return whether several lines are more than one mark's parts: a strip may cut it in two."""
     if not 0 < marks < len(of_lines.lines):
         return True
-    number = of_lines.number.split("\n")
-    if min(map(len, number)) < _LEAST_DIGITS_OF_PART:
+    if min(len(line.number) for line in of_lines.lines) < _LEAST_DIGITS_OF_PART:
         return False
     return min(line.probability for line in of_lines.lines) >= _LEAST_OF_PART
 
@@ -86,7 +97,8 @@ def _least(of_lines: Reading, marks: int) -> float:
     """Return how sure a line must be where marks were refused."""
     digits = len(of_lines.digits)
     if digits < 2:
-        return math.inf
+        may_be_light = of_lines.number == "1"
+        return math.inf if marks or may_be_light else _LEAST_OF_ONE_UNSEEN
     if digits < marks <= digits + 2:
         return _LEAST_PASSING_OVER
     if digits > 2:
@@ -129,22 +141,24 @@ def _stands(of_marks: Reading, of_lines: Reading, marks: int) -> bool:
     if "?" in of_marks.text:
         sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
+    if are_numbers(of_lines) and _expected(of_lines) > _expected(of_marks):
+        return False  # marks that touch rules are lost
     if not _are_no_parts(of_lines, marks):
         return True
     if len(of_marks.number) == 1 and len(of_lines.lines) > 1:
         # A frame around numbers may look like a digit.
-        digits = of_lines.number.split("\n")
-        longer = [
-            line.probability
-            for line, number in zip(of_lines.lines, digits, strict=True)
-            if len(number) > 1
-        ]
+        longer = [line.probability for line in of_lines.lines if len(line.number) > 1]
         return max(longer, default=0.0) < _SURE_BESIDE_ONE
     same = _without_ones(of_marks) == _without_ones(of_lines)
     if same and len(_without_newlines(of_lines)) < len(_without_newlines(of_marks)):
         return False  # what marks have more is rules or edges
     least = min(_SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE * of_lines.confidence)
     return of_marks.confidence >= least
+
+
+def _expected(reading: Reading) -> float:
+    """Return how many digits are expected to be right: a line's are right or wrong together."""
+    return sum(len(line.number) * line.probability for line in reading.lines)
 
 
 def _without_newlines(reading: Reading) -> str:

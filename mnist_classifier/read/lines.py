@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,25 +21,22 @@ from mnist_classifier.normalisation import LINE_HEIGHT, FloatImage, ink_box, nor
 from mnist_classifier.read.decoding import Candidate, candidates, limited
 from mnist_classifier.read.line_model import COLUMN, LineModel
 from mnist_classifier.read.pattern import Pattern
-from mnist_classifier.read.strips import Boxes, Strip
+from mnist_classifier.read.strips import Boxes, Pyramid, Strip, bounded, closer, neighbours
+from mnist_classifier.read.voting import (
+    ReadStrip,
+    Voted,
+    agree,
+    is_settled,
+    lines_of,
+    weight,
+)
 
 ALTERNATIVES = 3
 
 _LEAST = 0.02  # the surest line of a picture, less probable than this, is none
-# A further line, less probable than this or of another size, is none; a single digit is often an
-# edge or a rule.
-_FURTHER = 0.5
-_ONLY_LINE = 0.95
-_FURTHER_DIGIT = 0.95
-_OTHER_SIZE = 2.0
-_SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
 _INK = 0.4  # of a normalised strip
 _TOGETHER = 16  # strips whose texts are looked up at once: each may take megabytes
-_MOST_TEXTS = 16  # for which the strips of a line vote
-_SETTLED, _STRIPS_THAT_SETTLE = 0.9, 8  # such a share of so many strips' votes: more change little
 _UNSURE = 0.8  # a line less probable than this is looked at more closely
-# Of the share of votes times the surest strip's probability: what makes it the line's own.
-_AGREEMENT = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -77,55 +74,6 @@ class FoundLine:
     columns: tuple[Doubles, ...]
 
 
-@dataclass(frozen=True)
-class _ReadStrip:
-    """A strip, and what was read in it."""
-
-    strip: Strip
-    columns: Doubles
-    text: str
-    indices: Sequence[int]  # of the text, as the columns have them
-    probability: float
-    centres: Doubles  # of the characters in the picture, shape (n, 2)
-
-    @property
-    def digits(self) -> str:
-        """The text without separators."""
-        return "".join(filter(str.isdigit, self.text))
-
-    @property
-    def score(self) -> float:
-        """How many digits are read, each as probable as the text: a long one is rarely a chance."""
-        return len(self.digits) * self.probability
-
-    @property
-    def place(self) -> tuple[float, float]:
-        """Where it is among lines, from above and from the left."""
-        return float(self.centres[:, 1].mean()), float(self.centres[0, 0])
-
-
-@dataclass(frozen=True)
-class _Voted:
-    """What strips that overlap say together.
-
-    Attributes:
-        strip: The surest one that says what most say.
-        strips: All of them.
-        share: Of all votes, those for its digits, in (0, 1].
-        others: The votes for other texts.
-    """
-
-    strip: _ReadStrip
-    strips: Sequence[_ReadStrip]
-    share: float
-    others: dict[str, float]
-
-    @property
-    def probability(self) -> float:
-        """Of its digits, in [0, 1]."""
-        return float((self.share * self.strip.probability) ** _AGREEMENT)
-
-
 class LineFinder:
     """Reads all lines of a picture, given strips that may hold them.
 
@@ -141,7 +89,7 @@ class LineFinder:
     def read(
         self,
         guesses: Sequence[Iterable[Strip]],
-        closer: Callable[[Sequence[Boxes]], Iterable[Strip]] | None = None,
+        grey: Pyramid | None = None,
         pattern: Pattern | None = None,
         expected: str = "",
     ) -> list[FoundLine]:
@@ -150,27 +98,35 @@ class LineFinder:
         Args:
             guesses: Strips that may hold lines. Once all that were read agree and are sure, or
                 nearly all votes are for one number, no further ones are read.
-            closer: Makes further strips about lines that are unsure after all guesses, given the
-                boxes of each line's digits, shape ``(n, 4)``; ``None``: none.
+            grey: The picture, to look again after all guesses: above and below lines where there
+                are several, and about lines that are unsure. ``None``: nothing is looked at again.
             pattern: What each line's text must match; ``None``: anything.
-            expected: The digits of which another network is sure.
+            expected: The digits of all lines, parted by newlines, of which another network is sure.
         """
-        read: list[_ReadStrip] = []
-        enough = False
+        read: list[ReadStrip] = []
         for strips in guesses:
             read += self._read_all(strips, pattern)
-            enough = _agree(read, expected) or _is_settled(read)
-            if enough:
-                break
-        found = _lines(read)
-        unsure = [one.strip for one in found if one.probability < _UNSURE]
-        if closer and unsure and not enough:
-            read += self._read_all(closer([self._boxes(one) for one in unsure]), pattern)
-            found = _lines(read)
-        found.sort(key=lambda one: one.strip.place)
-        return [self._line(one, pattern) for one in found]
+            if agree(read, expected) or is_settled(read):
+                return self._found(lines_of(read), pattern)
+        found = lines_of(read)
+        if grey is None or _digits(found) == expected:
+            return self._found(found, pattern)
+        if len(found) > 1:
+            surest = max(found, key=lambda one: one.strip.score)
+            read += self._read_all(neighbours(grey, self._boxes(surest.strip)), pattern)
+            found = lines_of(read)
+        unsure = [self._boxes(one.strip) for one in found if one.probability < _UNSURE]
+        if unsure:
+            further = (strip for boxes in unsure for strip in closer(grey, boxes))
+            read += self._read_all(bounded(grey, further), pattern)
+            found = lines_of(read)
+        return self._found(found, pattern)
 
-    def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[_ReadStrip]:
+    def _found(self, voted: Sequence[Voted], pattern: Pattern | None) -> list[FoundLine]:
+        """Return lines from the top, each with its alternatives and its characters' boxes."""
+        return [self._line(one, pattern) for one in _from_top(voted)]
+
+    def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[ReadStrip]:
         """Read strips; leave out those in which nothing stands."""
         guessed = list(strips)
         columns = self._model.columns([strip.image for strip in guessed])
@@ -179,7 +135,7 @@ class LineFinder:
             for strip, own in zip(guessed, columns, strict=True)
         ]
         legible = [one for one in decoded if any(index in self._digits for index in one[2])]
-        read: list[_ReadStrip] = []
+        read: list[ReadStrip] = []
         for start in range(0, len(legible), _TOGETHER):
             some = legible[start : start + _TOGETHER]
             _, lines, texts, _ = zip(*some, strict=True)
@@ -210,14 +166,14 @@ class LineFinder:
         text: Sequence[int],
         where: Sequence[int],
         probability: float,
-    ) -> _ReadStrip:
+    ) -> ReadStrip:
         """Return what was read in a strip, given the column of each character."""
         middle = (LINE_HEIGHT - 1) / 2
         centres = np.array([strip.in_picture(COLUMN * (c + 0.5) - 0.5, middle) for c in where])
         written = "".join(self._model.alphabet[index - 1] for index in text)
-        return _ReadStrip(strip, columns, written, text, probability, centres)
+        return ReadStrip(strip, columns, written, text, probability, centres)
 
-    def _line(self, voted: _Voted, pattern: Pattern | None) -> FoundLine:
+    def _line(self, voted: Voted, pattern: Pattern | None) -> FoundLine:
         """Return what was read, with its alternatives and its characters' boxes."""
         alphabet, read = self._model.alphabet, voted.strip
         beam = {
@@ -225,11 +181,11 @@ class LineFinder:
             for candidate in candidates(read.columns, alphabet, pattern, 1 + ALTERNATIVES)
         }
         own = beam.pop(read.text, read.probability)
-        probability = (voted.share * own) ** _AGREEMENT
+        probability = voted.probability_if(own)
         # What is left of the probability is the others', as they were read.
         others: dict[str, float] = defaultdict(float, voted.others)
         for text, likely in beam.items():
-            others[text] += likely * _weight(text)
+            others[text] += likely * weight(text)
         rest = (1 - probability) / max(sum(others.values()), 1e-12)
         best = sorted(others, key=lambda text: -others[text])[:ALTERNATIVES]
         return FoundLine(
@@ -241,7 +197,7 @@ class LineFinder:
             tuple(one.columns for one in voted.strips),
         )
 
-    def _characters(self, read: _ReadStrip) -> Iterator[Character]:
+    def _characters(self, read: ReadStrip) -> Iterator[Character]:
         """Yield the characters of a strip, from the left."""
         indices = self._indices(read.text)
         where = places(read.columns, indices)
@@ -249,7 +205,7 @@ class LineFinder:
         for index, column, cell in zip(indices, where, _cells(where), strict=True):
             yield self._character(read, ink, index, column, *cell)
 
-    def _boxes(self, read: _ReadStrip) -> Boxes:
+    def _boxes(self, read: ReadStrip) -> Boxes:
         """Return the boxes of a strip's digits in the picture, shape ``(n, 4)``."""
         digits = [one.box for one in self._characters(read) if one.text.isdigit()]
         return np.array(digits, np.float64)
@@ -273,7 +229,7 @@ class LineFinder:
         return [self._model.alphabet.index(character) + 1 for character in text]
 
     def _character(
-        self, read: _ReadStrip, ink: FloatImage, index: int, column: int, left: float, right: float
+        self, read: ReadStrip, ink: FloatImage, index: int, column: int, left: float, right: float
     ) -> Character:
         """Return a character of which the column is known, and the strip's part that is its own."""
         digits = read.columns[column, self._digits]
@@ -296,91 +252,13 @@ class LineFinder:
         )
 
 
-def _lines(read: Sequence[_ReadStrip]) -> list[_Voted]:
-    """Return the lines of which strips were read, the surest strip's first."""
-    left = sorted(read, key=lambda one: -one.score)
-    found: list[_Voted] = []
-    while left:
-        surest = left[0]
-        if found and not _is_further(surest, found[0].strip):
-            left = left[1:]
-            continue
-        voted = _vote([one for one in left if one is surest or _overlap(surest, one)])
-        found.append(voted)
-        left = [one for one in left if one is not surest and not _overlap(voted.strip, one)]
-    return found
+def _from_top(voted: Sequence[Voted]) -> list[Voted]:
+    return sorted(voted, key=lambda one: one.strip.place)
 
 
-def _agree(read: Sequence[_ReadStrip], expected: str) -> bool:
-    """Return whether all strips say the same, and some are sure: of a single digit none is.
-
-    One that is sure suffices for what is expected.
-    """
-    if len({one.digits for one in read}) != 1:
-        return False
-    sure = sum(one.probability >= _ONLY_LINE for one in read)
-    if read[0].digits == expected:
-        return sure > 0
-    return sure > 1 and len(read[0].digits) > 1
-
-
-def _is_settled(read: Sequence[_ReadStrip]) -> bool:
-    """Return whether nearly all votes are for one number of several digits."""
-    if len(read) < _STRIPS_THAT_SETTLE:
-        return False
-    voted = _vote(read)
-    return len(voted.strip.digits) > 1 and voted.share >= _SETTLED
-
-
-def _vote(strips: Sequence[_ReadStrip]) -> _Voted:
-    """Return what strips of one place say together: the digits of which most is said.
-
-    Each votes for all texts that were read in one of them, by how probable they are in it. Digits
-    are counted together whatever separators stand between them.
-    """
-    surest_first = sorted(strips, key=lambda one: (one.strip.plain, one.probability), reverse=True)
-    read = {one.text: one for one in reversed(surest_first)}  # of each text the surest strip
-    texts = sorted(read, key=lambda text: -read[text].score)[:_MOST_TEXTS]
-    probable = text_probabilities(
-        [one.columns for one in strips], [read[text].indices for text in texts]
-    ).mean(axis=0)
-    of_texts = {text: float(own) * _weight(text) for text, own in zip(texts, probable, strict=True)}
-    of_digits: dict[str, float] = defaultdict(float)
-    for text, votes in of_texts.items():
-        of_digits[read[text].digits] += votes
-    digits = max(of_digits, key=lambda digits: of_digits[digits])
-    text = max((t for t in texts if read[t].digits == digits), key=lambda text: of_texts[text])
-    share = of_digits[digits] / max(sum(of_digits.values()), 1e-300)
-    others = {other: votes for other, votes in of_texts.items() if other != text}
-    return _Voted(read[text], strips, share, others)
-
-
-def _weight(text: str) -> int:
-    """Return how much a text's probability counts: a long one is rarely as probable."""
-    digits = sum(map(str.isdigit, text))
-    return digits * digits
-
-
-def _is_further(one: _ReadStrip, first: _ReadStrip) -> bool:
-    """Return whether a strip may hold a further line beside the surest one."""
-    least = _FURTHER if len(one.digits) > 1 else _FURTHER_DIGIT
-    size = one.strip.scale / first.strip.scale
-    return one.probability >= least and 1 / _OTHER_SIZE <= size <= _OTHER_SIZE
-
-
-def _overlap(one: _ReadStrip, other: _ReadStrip) -> bool:
-    """Return whether two strips read the same place: their texts meet, in much of a strip's height.
-
-    A strip says where its characters stand from left to right, but not how high they are.
-    """
-    tall = [read.strip.scale * LINE_HEIGHT for read in (one, other)]
-    reach = 0.4 * min(tall)
-    low = np.maximum(one.centres.min(axis=0), other.centres.min(axis=0))
-    high = np.minimum(one.centres.max(axis=0), other.centres.max(axis=0))
-    if low[0] - high[0] > 2 * reach:
-        return False
-    apart = abs(float(one.centres[:, 1].mean() - other.centres[:, 1].mean()))
-    return sum(tall) / 2 - apart > _SHARED * min(tall)
+def _digits(voted: Sequence[Voted]) -> str:
+    """Return the digits of all lines from the top, parted by newlines."""
+    return "\n".join(one.strip.digits for one in _from_top(voted))
 
 
 def _cells(columns: Sequence[int]) -> list[tuple[float, float]]:

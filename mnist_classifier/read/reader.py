@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -21,7 +21,7 @@ from mnist_classifier.normalisation import (
     normalise,
     quantile,
 )
-from mnist_classifier.read.choice import choose
+from mnist_classifier.read.choice import are_numbers, choose
 from mnist_classifier.read.ink import find_ink
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import Character, FoundLine, LineFinder
@@ -45,11 +45,10 @@ from mnist_classifier.read.segmentation import (
     without_edges,
 )
 from mnist_classifier.read.strips import (
-    Boxes,
     Pyramid,
     Strip,
     about,
-    closer,
+    bounded,
     to_grey,
     varied,
     whole,
@@ -64,7 +63,7 @@ from mnist_classifier.read.turning import (
     may_be_turned,
     turned_marks,
 )
-from mnist_classifier.read.work import TooMuchWorkError, Work, most_width
+from mnist_classifier.read.work import TooMuchWorkError, Work
 
 _REFUSED_SPECK = 0.5  # of the digits' height, below which a refused mark is a speck
 _PAGE, _SURE = 40, 0.9  # digits of a page, and how sure they are in the mean
@@ -203,7 +202,7 @@ class DigitReader:
             return marks.reading
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
         reading = choose(marks.reading, of_lines, marks.count, against)
-        if may_turn and may_be_turned(reading, marks.found):
+        if may_turn and not are_numbers(reading) and may_be_turned(reading, marks.found):
             return self._read_turned(image, scale, reading, marks.found)
         return reading
 
@@ -260,7 +259,7 @@ class DigitReader:
         guesses = whole(grey), varied(grey), about_marks, windows(grey)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
         expected = marks.reading.number if sure else ""
-        found = self._finder.read(guesses, partial(_closer_to_lines, grey), pattern, expected)
+        found = self._finder.read(guesses, grey, pattern, expected)
         if not found:
             return [], Reading("", (), "no number was found")
         lines = tuple(
@@ -393,22 +392,7 @@ def _turned_back(reading: Reading, turns: int, shape: tuple[int, ...], scale: fl
 def _about_lines(grey: Pyramid, marks: list[list[Mark]]) -> Iterator[Strip]:
     """Yield strips about each line of marks."""
     lines = (np.array([mark.box for mark in line], float) for line in marks)
-    return _bounded(grey, (strip for boxes in lines for strip in about(grey, boxes)))
-
-
-def _closer_to_lines(grey: Pyramid, lines: Sequence[Boxes]) -> Iterator[Strip]:
-    """Yield further strips about lines that were read, given their digits' boxes."""
-    return _bounded(grey, (strip for boxes in lines for strip in closer(grey, boxes)))
-
-
-def _bounded(grey: Pyramid, strips: Iterable[Strip]) -> Iterator[Strip]:
-    """Yield strips, until they are so wide together that they suffice for the picture."""
-    spent, most = 0, most_width(grey.shape[0] * grey.shape[1])
-    for strip in strips:
-        yield strip
-        spent += strip.image.shape[1]
-        if spent > most:
-            return
+    return bounded(grey, (strip for boxes in lines for strip in about(grey, boxes)))
 
 
 def _is_page(of_marks: Reading) -> bool:

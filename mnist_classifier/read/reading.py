@@ -39,6 +39,11 @@ class Line:
     alternatives: tuple[Candidate, ...]
     """The next likeliest texts, without spaces, each with its probability."""
 
+    @property
+    def number(self) -> str:
+        """The digits of the text alone."""
+        return "".join(c for c in self.text if c.isdigit())
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -2,13 +2,15 @@
 
 A strip is a guess. Windows of several heights slide over a small picture; in any picture, strips
 lie about the lines of marks that `segmentation` finds, level with them. What is read in strips that
-overlap decides between them; where it is unsure, further strips lie about what was read.
+overlap decides between them; where it is unsure, further strips lie about what was read, and where
+there are several lines, above and below them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -17,6 +19,7 @@ import numpy.typing as npt
 
 from mnist_classifier.normalisation import LINE_HEIGHT, grey_quantiles
 from mnist_classifier.read.picture import BgrImage
+from mnist_classifier.read.work import most_width
 
 Grey = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float64]
@@ -35,6 +38,10 @@ _SMOOTH = 1.5  # pixels to one of the strip: more are averaged first
 _ABOUT = (1.25, 1.6)  # heights of strips about a line of marks, as shares of the marks'
 # Heights of strips about a line that was read, as shares of its characters': plain, and varied.
 _CLOSER, _CLOSER_VARIED = (1.2, 1.5), 1.35
+# Heights of strips above and below a line that was read, as shares of its characters', in which a
+# table's rules are counted too; how far apart, and how far beyond its ends, in heights.
+_NEIGHBOUR, _NEIGHBOUR_STRIDE, _NEIGHBOUR_BEYOND = (0.7, 0.9, 1.2), 1 / 3, 2.0
+_MOST_NEIGHBOURS_WIDTH = 12_000  # pixels of such strips
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,40 @@ def closer(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
         yield band.cut(grey, _CLOSER_VARIED, wide=wide)
 
 
+def neighbours(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
+    """Yield strips about as high as a line that was read, above, on and below it.
+
+    Numbers in a column are of one height and stand so close that higher strips hold two.
+
+    Args:
+        grey: The picture.
+        boxes: Of the line's digits, shape ``(n, 4)``: x, y, width, height.
+    """
+    band = _Band.about(boxes)
+    spent = 0
+    for share in _NEIGHBOUR:
+        height = max(_LEAST_HEIGHT, share * band.height)
+        step = _NEIGHBOUR_STRIDE * height
+        above = int((band.centre[1] - height / 2) // step)
+        below = int((grey.shape[0] - band.centre[1] - height / 2) // step)
+        for k in range(-above, below + 1):
+            strip = band.moved(k * step).cut(grey, share, beyond=_NEIGHBOUR_BEYOND)
+            yield strip
+            spent += strip.image.shape[1]
+            if spent > _MOST_NEIGHBOURS_WIDTH:
+                return
+
+
+def bounded(grey: Pyramid, strips: Iterable[Strip]) -> Iterator[Strip]:
+    """Yield strips, until they are so wide together that they suffice for the picture."""
+    spent, most = 0, most_width(grey.shape[0] * grey.shape[1])
+    for strip in strips:
+        yield strip
+        spent += strip.image.shape[1]
+        if spent > most:
+            return
+
+
 @dataclass(frozen=True)
 class _Band:
     """Where a line runs in a picture.
@@ -219,10 +260,32 @@ class _Band:
         x, y = middle[0] * along + middle[1] * across
         return cls((float(x), float(y)), float(length), float(height), angle)
 
-    def cut(self, grey: Pyramid, share: float, shear: float = 0.0, wide: float = 1.0) -> Strip:
-        """Cut a strip out, so many times as high as the band; the others as of `cut`."""
+    def moved(self, down: float) -> _Band:
+        """Return the band that runs beside it, so many pixels below."""
+        x, y = self.centre
+        there = x - down * math.sin(self.angle), y + down * math.cos(self.angle)
+        return replace(self, centre=there)
+
+    def cut(
+        self,
+        grey: Pyramid,
+        share: float,
+        shear: float = 0.0,
+        wide: float = 1.0,
+        beyond: float = 0.5,
+    ) -> Strip:
+        """Cut a strip out.
+
+        Args:
+            grey: The picture.
+            share: So many times as high as the band.
+            shear: As of `cut`.
+            wide: As of `cut`.
+            beyond: How much longer than the band, both ends together, in heights.
+        """
         height = max(_LEAST_HEIGHT, share * self.height)
-        return cut(grey, self.centre, self.length + 0.5 * height, height, self.angle, shear, wide)
+        length = self.length + beyond * height
+        return cut(grey, self.centre, length, height, self.angle, shear, wide)
 
 
 def cut(

@@ -29,7 +29,9 @@ def reading(text, probability, confidence=None):
     [
         (reading("12", 0.5), REFUSED, 2, True),
         (REFUSED, reading("7", 0.99), 1, True),  # a letter, judged as such
-        (REFUSED, reading("7", 0.99), 0, True),  # of uneven light, perhaps
+        (REFUSED, reading("1", 0.99), 0, True),  # of uneven light, perhaps
+        (REFUSED, reading("7", 0.94), 0, True),  # of noise, perhaps
+        (REFUSED, reading("7", 0.96), 0, False),
         (REFUSED, reading("173", 0.5), 0, False),  # on paper where no ink was found
         (REFUSED, reading("173", 0.3), 0, True),
         (REFUSED, reading("12", 0.8), 1, True),  # a letter of two stems
@@ -107,6 +109,9 @@ def lines(*texts, probability):
         (lines("19", "11", probability=0.85), 1, True),
         (lines("19", "11", probability=0.98), 1, False),  # numbers that a frame makes one mark
         (lines("19", "11", probability=0.85), 4, False),
+        (lines("19", "48", probability=0.8), 1, False),  # in a table: two numbers are no chance
+        (lines("19", "48", probability=0.7), 1, True),
+        (lines("11", "11", "111", probability=0.8), 1, True),  # rules
     ],
 )
 def test_several_lines_in_fewer_marks_must_be_sure(of_lines, marks, first):
@@ -125,6 +130,14 @@ def test_several_lines_in_fewer_marks_must_be_sure(of_lines, marks, first):
 def test_a_single_mark_gives_way_to_sure_lines(of_lines, first):
     of_marks = reading("3", 0.95)
     assert choose(of_marks, of_lines, 1, None) is (of_marks if first else of_lines)
+
+
+def test_lines_stand_where_marks_lose_digits_that_touch_rules():
+    of_marks = lines("93", "5", "41", probability=0.99)
+    of_lines = lines("93", "52", "41", "09", probability=0.85)
+    assert choose(of_marks, of_lines, 7, None) is of_lines
+    fewer = lines("93", "41", probability=0.9)
+    assert choose(of_marks, fewer, 7, None) is of_marks
 
 
 def test_ones_that_only_marks_see_are_rules():

@@ -12,7 +12,7 @@ from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.line_model import LineModel
 from mnist_classifier.read.lines import LineFinder
 from mnist_classifier.read.reading import Line, Reading
-from mnist_classifier.read.strips import Pyramid, closer, cut
+from mnist_classifier.read.strips import Pyramid, cut
 
 from .drawing import write
 
@@ -160,21 +160,38 @@ def test_unsure_lines_alone_are_looked_at_more_closely(reader, unsure):
     height, width = grey.shape
     lower = 0.3 * height if unsure else 0.0  # the strip cuts the digits' heads off
     strips = [cut(grey, (width / 2, height / 2 + lower), width, 0.8 * height, 0.0)] * 2
-    asked = []
-
-    def closer_to(lines):
-        asked.extend(lines)
-        return [strip for boxes in lines for strip in closer(grey, boxes)]
-
-    before = LineFinder(reader.line_model).read([strips])
-    (line,) = LineFinder(reader.line_model).read([strips], closer_to)
+    (before,) = LineFinder(reader.line_model).read([strips])
+    (line,) = LineFinder(reader.line_model).read([strips], grey)
     if not unsure:
-        assert asked == []
+        assert line.candidates == before.candidates
+        assert len(line.columns) == len(before.columns)
         return
-    (boxes,) = asked
-    assert boxes.shape[1] == 4
-    assert before[0].candidates[0].probability < line.candidates[0].probability
+    assert before.candidates[0].probability < line.candidates[0].probability
     assert line.candidates[0].text == "2058"
+
+
+def ruled_column(numbers, row=64):
+    """Draw numbers below one another, a rule through the foot of each, and a rule at the right."""
+    drawn = [cv2.cvtColor(write(number, scale=0.36), cv2.COLOR_BGR2GRAY) for number in numbers]
+    grey = np.full((row * (len(numbers) + 2), 2 * row + max(d.shape[1] for d in drawn)), 255, "u1")
+    for i, number in enumerate(drawn):
+        place = grey[row * (i + 1) :, row:][: number.shape[0], : number.shape[1]]
+        np.minimum(place, number, out=place)
+    for i in range(len(numbers) + 2):
+        cv2.line(grey, (0, row * i), (grey.shape[1], row * i), 90, 2)
+    return grey
+
+
+def test_neighbours_of_lines_in_a_table_are_looked_for(reader):
+    numbers = ["354", "086", "500", "635"]
+    grey = Pyramid(ruled_column(numbers))
+    height, width = grey.shape
+    row = height / 6
+    strips = [cut(grey, (width / 2, (i + 1.5) * row), width, row, 0.0) for i in (0, 3)]
+    finder = LineFinder(reader.line_model)
+    assert [line.candidates[0].text for line in finder.read([strips])] == ["354", "635"]
+    assert [line.candidates[0].text for line in finder.read([strips], grey)] == numbers
+    assert len(finder.read([strips], grey, expected="354\n635")) == 2
 
 
 def test_the_network_answers_strips_of_any_width(reader):

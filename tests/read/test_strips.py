@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.read.strips import Pyramid, about, closer, cut, to_grey, whole, windows
+from mnist_classifier.read.strips import (
+    Pyramid,
+    about,
+    closer,
+    cut,
+    neighbours,
+    to_grey,
+    whole,
+    windows,
+)
 
 
 def picture(shape=(300, 500), spot=(320, 180), size=6):
@@ -28,7 +37,7 @@ def test_paper_goes_on_beyond_the_edges():
     assert strip.image[0, 0] == 220
 
 
-@pytest.mark.parametrize("made", [about, closer])
+@pytest.mark.parametrize("made", [about, closer, neighbours])
 def test_strips_about_a_line_are_level_with_it(made):
     boxes = np.array([[40 + 60 * i, 60 + 12 * i, 30, 40] for i in range(6)], float)
     for strip in made(picture(), boxes):
@@ -40,6 +49,23 @@ def test_a_closer_look_varies():
     made = list(closer(picture(), np.array([[100, 100, 40, 60], [150, 100, 40, 60]], float)))
     assert [strip.plain for strip in made] == [True, True, False, False, False]
     assert len({strip.image.tobytes() for strip in made}) == 5
+
+
+def test_neighbours_are_looked_for_from_the_top_to_the_bottom():
+    boxes = np.array([[200, 120, 20, 30], [230, 120, 20, 30]], float)
+    made = list(neighbours(picture(), boxes))
+    middles = sorted(strip.in_picture(0, 15.5)[1] for strip in made)
+    assert middles[0] < 20
+    assert middles[-1] > 280
+    assert np.diff(middles).max() < 10
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (900, 1), (60, 200), (1600, 1200), (4000, 3000)])
+@pytest.mark.parametrize("height", [1, 40])
+def test_neighbours_are_bounded(shape, height):
+    boxes = np.array([[0, 0, 0.8 * shape[1], min(height, shape[0])]], float)
+    made = neighbours(Pyramid(np.full(shape, 200, np.uint8)), boxes)
+    assert sum(strip.image.shape[1] for strip in made) <= 12_000 + 2048
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (28, 28), (60, 200), (1600, 1200)])
