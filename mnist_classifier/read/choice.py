@@ -70,9 +70,9 @@ def choose(
 
 
 def are_numbers(of_lines: Reading) -> bool:
-    """Return whether several lines hold numbers: two digits or more, and not rules as 1s."""
+    """Return whether several lines hold numbers: a pattern reads as one digit again and again."""
     sure = [line.number for line in of_lines.lines if line.probability >= _LEAST_OF_NUMBER]
-    return sum(len(number) > 1 and set(number) != {"1"} for number in sure) >= _SURE_NUMBERS
+    return sum(len(set(number)) > 1 for number in sure) >= _SURE_NUMBERS
 
 
 def _is_sure(of_lines: Reading, marks: int) -> bool:

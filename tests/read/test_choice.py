@@ -112,6 +112,7 @@ def lines(*texts, probability):
         (lines("19", "48", probability=0.8), 1, False),  # in a table: two numbers are no chance
         (lines("19", "48", probability=0.7), 1, True),
         (lines("11", "11", "111", probability=0.8), 1, True),  # rules
+        (lines("0000", "0000", probability=0.8), 1, True),  # dots
     ],
 )
 def test_several_lines_in_fewer_marks_must_be_sure(of_lines, marks, first):
