@@ -8,7 +8,7 @@ through the columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -55,9 +55,11 @@ def own_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) 
         lines: Columns of each, shape ``(columns, 1 + characters)``.
         texts: One for each line: indices of its characters, from 1.
     """
-    states, skip = _states(texts)
+    order = _longest_first(lines)
+    states, skip = _states([texts[number] for number in order])
     each = np.arange(len(lines))[:, None]
-    return _forward((now[each, states] for now in _padded(lines)), skip, texts)
+    emitted = (now[each[: len(now)], states[: len(now)]] for now in _columns(lines, order))
+    return _forward(emitted, skip, _ends(texts)[order])[np.argsort(order)]
 
 
 def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> Doubles:
@@ -67,8 +69,10 @@ def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]])
         lines: Columns of each, shape ``(columns, 1 + characters)``.
         texts: Indices of each one's characters, from 1.
     """
+    order = _longest_first(lines)
     states, skip = _states(texts)
-    return _forward((now[:, states] for now in _padded(lines)), skip, texts)
+    emitted = (now.take(states, axis=1) for now in _columns(lines, order))
+    return _forward(emitted, skip, _ends(texts))[np.argsort(order)]
 
 
 def places(columns: Doubles, text: Sequence[int]) -> list[int]:
@@ -105,16 +109,27 @@ def places(columns: Doubles, text: Sequence[int]) -> list[int]:
     return where
 
 
-def _padded(lines: Sequence[Doubles]) -> Doubles:
-    """Return lines of one length, shape ``(columns, lines, 1 + characters)``.
+def _longest_first(lines: Sequence[Doubles]) -> list[int]:
+    """Return the lines' numbers, those of most columns first."""
+    return sorted(range(len(lines)), key=lambda number: -len(lines[number]))
 
-    Shorter ones end in columns of no character, which change no text.
+
+def _columns(lines: Sequence[Doubles], order: Sequence[int]) -> Iterator[Doubles]:
+    """Yield each column of those lines that are so long, shape ``(lines, 1 + characters)``.
+
+    Args:
+        lines: Columns of each, shape ``(columns, 1 + characters)``.
+        order: The lines' numbers, the longest first.
     """
-    padded = np.zeros((max(map(len, lines)), len(lines), lines[0].shape[1]))
-    padded[:, :, NOTHING] = 1
-    for number, columns in enumerate(lines):
-        padded[: len(columns), number] = columns
-    return padded
+    lengths = [len(lines[number]) for number in order]
+    stacked = np.zeros((lengths[0], len(lines), lines[0].shape[1]))
+    for place, number in enumerate(order):
+        stacked[: lengths[place], place] = lines[number]
+    left = len(lines)
+    for t, now in enumerate(stacked):
+        while lengths[left - 1] <= t:
+            left -= 1
+        yield now[:left]
 
 
 def _states(texts: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
@@ -137,24 +152,28 @@ def _ends(texts: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
 
 
 def _forward(
-    emitted: Iterable[Doubles], skip: npt.NDArray[np.bool_], texts: Sequence[Sequence[int]]
+    emitted: Iterable[Doubles], skip: npt.NDArray[np.bool_], ends: npt.NDArray[np.int64]
 ) -> Doubles:
     """Return texts' probabilities, shape ``(…, texts)``.
 
     Args:
         emitted: For each column the probability of each state's character, ``(…, texts, states)``.
-        skip: Which states may be skipped to.
-        texts: Whose states these are.
+            Along the first axis there may be fewer from column to column: the last have ended.
+        skip: Which states may be skipped to, shape ``(texts, states)``.
+        ends: The last state of each text.
     """
     columns = iter(emitted)
     first = next(columns)
     ways = np.zeros(first.shape)
     ways[..., :2] = first[..., :2]
+    moved = np.empty_like(ways)
+    passing = np.broadcast_to(skip, first.shape)[..., 2:].astype(float)
     for now in columns:
-        moved = ways.copy()
-        moved[..., 1:] += ways[..., :-1]
-        moved[..., 2:] += ways[..., :-2] * skip[:, 2:]
-        ways = moved * now
-    each, ends = np.arange(len(texts)), _ends(texts)
+        own, there = ways[: len(now)], moved[: len(now)]
+        there[...] = own
+        there[..., 1:] += own[..., :-1]
+        there[..., 2:] += own[..., :-2] * passing[: len(now)]
+        np.multiply(there, now, out=own)
+    each = np.arange(len(ends))
     in_last = np.where(ends > 0, ways[..., each, ends - 1], 0)
     return np.asarray(ways[..., each, ends] + in_last)

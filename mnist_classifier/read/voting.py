@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import cached_property
 
 from mnist_classifier.ctc import Doubles, text_probabilities
 from mnist_classifier.normalisation import LINE_HEIGHT
@@ -18,7 +17,9 @@ _FURTHER = 0.5
 _ONLY_LINE = 0.95
 _FURTHER_DIGIT = 0.95
 _OTHER_SIZE = 2.0
-_SHARED = 0.35  # of the lower of two strips' heights, if they read the same place
+# Of the lower of two strips' heights, if they read the same place: how much of it they share, and
+# how far apart their texts may be.
+_SHARED, _REACH = 0.35, 0.8
 _MOST_TEXTS = 16  # for which the strips of a line vote
 _SETTLED, _STRIPS_THAT_SETTLE = 0.9, 8  # such a share of so many strips' votes: more change little
 # Of the share of votes times the surest strip's probability: what makes it the line's own.
@@ -47,9 +48,24 @@ class ReadStrip:
         return len(self.digits) * self.probability
 
     @property
+    def height(self) -> float:
+        """In the picture's pixels."""
+        return self.strip.scale * LINE_HEIGHT
+
+    @cached_property
+    def middle(self) -> float:
+        """How far below the picture's upper edge its characters stand, in the mean."""
+        return float(self.centres[:, 1].mean())
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """Where its characters begin and end, from the picture's left edge."""
+        return float(self.centres[:, 0].min()), float(self.centres[:, 0].max())
+
+    @property
     def place(self) -> tuple[float, float]:
         """Where it is among lines, from above and from the left."""
-        return float(self.centres[:, 1].mean()), float(self.centres[0, 0])
+        return self.middle, float(self.centres[0, 0])
 
 
 @dataclass(frozen=True)
@@ -157,11 +173,7 @@ def _overlap(one: ReadStrip, other: ReadStrip) -> bool:
 
     A strip says where its characters stand from left to right, but not how high they are.
     """
-    tall = [read.strip.scale * LINE_HEIGHT for read in (one, other)]
-    reach = 0.4 * min(tall)
-    low = np.maximum(one.centres.min(axis=0), other.centres.min(axis=0))
-    high = np.minimum(one.centres.max(axis=0), other.centres.max(axis=0))
-    if low[0] - high[0] > 2 * reach:
+    lower = min(one.height, other.height)
+    if max(one.ends[0], other.ends[0]) - min(one.ends[1], other.ends[1]) > _REACH * lower:
         return False
-    apart = abs(float(one.centres[:, 1].mean() - other.centres[:, 1].mean()))
-    return sum(tall) / 2 - apart > _SHARED * min(tall)
+    return (one.height + other.height) / 2 - abs(one.middle - other.middle) > _SHARED * lower
