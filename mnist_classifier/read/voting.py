@@ -109,19 +109,11 @@ def lines_of(read: Sequence[ReadStrip]) -> list[Voted]:
     return found
 
 
-def agree(read: Sequence[ReadStrip], expected: str) -> bool:
-    """Return whether all strips say the same, and some are sure: of a single digit none is.
-
-    Args:
-        read: The strips.
-        expected: Digits for which one sure strip suffices.
-    """
-    if len({one.digits for one in read}) != 1:
+def agree(read: Sequence[ReadStrip]) -> bool:
+    """Return whether all strips say the same, and some are sure: of a single digit none is."""
+    if len({one.digits for one in read}) != 1 or len(read[0].digits) < 2:
         return False
-    sure = sum(one.probability >= _ONLY_LINE for one in read)
-    if read[0].digits == expected:
-        return sure > 0
-    return sure > 1 and len(read[0].digits) > 1
+    return sum(one.probability >= _ONLY_LINE for one in read) > 1
 
 
 def is_settled(read: Sequence[ReadStrip]) -> bool:
