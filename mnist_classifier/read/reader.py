@@ -256,9 +256,11 @@ class DigitReader:
         """Read whole lines, in strips over the picture and about the marks."""
         grey = to_grey(image)
         about_marks = _about_lines(grey, marks.lines)
-        guesses = whole(grey), varied(grey), about_marks, windows(grey)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
         expected = marks.reading.number if sure else ""
+        crop = list(whole(grey))
+        at_once = 1 if expected else len(crop)  # one may suffice
+        guesses = crop[:at_once], crop[at_once:], varied(grey), about_marks, windows(grey)
         found = self._finder.read(guesses, grey, pattern, expected)
         if not found:
             return [], Reading("", (), "no number was found")
