@@ -122,3 +122,11 @@ def test_the_reason_says_what_to_do():
 def test_a_page_of_digits_is_within_the_limits(reader):
     page = "\n".join(["0123456789"] * 20)
     assert reader.read(write(page, scale=0.35, pen=12)).text == page
+
+
+def test_a_plain_number_costs_one_strip(reader, monkeypatch):
+    strips = []
+    columns = reader.line_model.columns
+    monkeypatch.setattr(reader.line_model, "columns", lambda s: strips.extend(s) or columns(s))
+    assert reader.read(write("2350", scale=0.4)).number == "2350"
+    assert len(strips) == 1
