@@ -115,7 +115,7 @@ def _longest_first(lines: Sequence[Doubles]) -> list[int]:
 
 
 def _columns(lines: Sequence[Doubles], order: Sequence[int]) -> Iterator[Doubles]:
-    """Yield each column of those lines that are so long, shape ``(lines, 1 + characters)``.
+    """Yield column t of all lines that have one, for each t: shape ``(lines, 1 + characters)``.
 
     Args:
         lines: Columns of each, shape ``(columns, 1 + characters)``.

@@ -13,13 +13,14 @@ from dataclasses import replace
 from mnist_classifier.read.decoding import Candidate
 from mnist_classifier.read.reading import Line, Reading
 
-# How sure a line of several digits must be where marks were refused: of two from one mark, as
+# How sure a line must be where marks were refused: of two digits from one mark, as
 # letters and scribbles give; where it passes over one mark or two, as in a word; of one and of two
 # where no mark was found, as in noise; of other two; of more from fewer marks; of other more.
 _LEAST_OF_TWO_FROM_ONE, _LEAST_PASSING_OVER = 0.95, 0.9
 _LEAST_OF_ONE_UNSEEN, _LEAST_OF_TWO_UNSEEN = 0.95, 0.8
 _LEAST_OF_TWO, _LEAST_FROM_FEWER, _LEAST_OF_MORE = 0.5, 0.65, 0.4
-# Each of several lines in fewer marks must have so many digits, and be as sure as this.
+# Each of several lines in fewer marks must have so many digits, and be as sure as this, unless two
+# are sure numbers, see below.
 _LEAST_DIGITS_OF_PART, _LEAST_OF_PART = 2, 0.9
 # What either network may have overlooked, added to the marks' probabilities of both texts.
 _OVERLOOKED = 0.03
@@ -35,9 +36,9 @@ _MORE_MARKS, _RULE_AS_ONE = 100.0, 0.3
 # Several lines, or marks among which are foreign ones, stand where they are as sure as this, or so
 # many times as probable.
 _SURE, _SURE_OF_SEVERAL, _SEVERAL_AGAINST_LINE = 0.9, 0.95, 1.3
-# A single mark stands against several lines if none of more than one digit is as sure as this.
+# A single mark stands against other lines if none of more than one digit is as sure as this.
 _SURE_BESIDE_ONE = 0.8
-# Two numbers as sure as this, one below the other, are no chance.
+# Two lines as sure as this, each a number of more than one digit's kind, are no chance.
 _SURE_NUMBERS, _LEAST_OF_NUMBER = 2, 0.75
 
 
@@ -51,7 +52,7 @@ def choose(
         of_lines: Made of whole lines.
         marks: How many there are. Where they were refused, a line must be sure, most of all where
             it finds more digits than there are marks; a single digit is taken only where there is
-            no mark, and no 1, as uneven light looks like one.
+            no mark, and a 1 never: uneven light looks like one.
         against: Takes digits; returns how probable they are in the line, against those read there.
             None where there are several lines.
     """
@@ -69,9 +70,12 @@ def choose(
     return replace(chosen, lines=(_of_probability(line, min(line.probability, sure / (1 + sure))),))
 
 
-def are_numbers(of_lines: Reading) -> bool:
-    """Return whether several lines hold numbers: a pattern reads as one digit again and again."""
-    sure = [line.number for line in of_lines.lines if line.probability >= _LEAST_OF_NUMBER]
+def are_numbers(reading: Reading) -> bool:
+    """Return whether two lines or more are sure, each of different digits.
+
+    A pattern reads as one digit again and again.
+    """
+    sure = [line.number for line in reading.lines if line.probability >= _LEAST_OF_NUMBER]
     return sum(len(set(number)) > 1 for number in sure) >= _SURE_NUMBERS
 
 
@@ -141,7 +145,8 @@ def _stands(of_marks: Reading, of_lines: Reading, marks: int) -> bool:
     if "?" in of_marks.text:
         sure = math.prod(digit.confidence for digit in of_marks.digits) >= _SURE
         return sure and _length(of_lines) < _length(of_marks)  # it passes a mark over
-    if are_numbers(of_lines) and _expected(of_lines) > _expected(of_marks):
+    differ = of_marks.number != of_lines.number
+    if differ and are_numbers(of_lines) and _expected_right(of_lines) > _expected_right(of_marks):
         return False  # marks that touch rules are lost
     if not _are_no_parts(of_lines, marks):
         return True
@@ -156,7 +161,7 @@ def _stands(of_marks: Reading, of_lines: Reading, marks: int) -> bool:
     return of_marks.confidence >= least
 
 
-def _expected(reading: Reading) -> float:
+def _expected_right(reading: Reading) -> float:
     """Return how many digits are expected to be right: a line's are right or wrong together."""
     return sum(len(line.number) * line.probability for line in reading.lines)
 

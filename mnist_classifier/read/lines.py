@@ -30,6 +30,7 @@ from mnist_classifier.read.voting import (
     lines_of,
     weight,
 )
+from mnist_classifier.read.work import most_width
 
 ALTERNATIVES = 3
 
@@ -102,31 +103,28 @@ class LineFinder:
             grey: The picture, to look again after all guesses: above and below lines where there
                 are several, and about lines that are unsure. ``None``: nothing is looked at again.
             pattern: What each line's text must match; ``None``: anything.
-            expected: The digits of all lines, parted by newlines, of which another network is sure.
+            expected: The digits of all lines, parted by newlines, of which another network is sure;
+                separators, which it does not know, are not expected.
         """
         read: list[ReadStrip] = []
-        found: list[Voted] = []
         for strips in guesses:
             read += self._read_all(strips, pattern)
-            found = lines_of(read)
-            if agree(read) or is_settled(read) or (expected and _digits(found) == expected):
-                return self._found(found, pattern)
-        if grey is None:
-            return self._found(found, pattern)
-        if len(found) > 1:
+            is_expected = expected and _text(lines_of(read)) == expected
+            if agree(read) or is_settled(read) or is_expected:
+                grey = None
+                break
+        found = lines_of(read)
+        if grey is not None and len(found) > 1:
             surest = max(found, key=lambda one: one.strip.score)
             read += self._read_all(neighbours(grey, self._boxes(surest.strip)), pattern)
             found = lines_of(read)
         unsure = [self._boxes(one.strip) for one in found if one.probability < _UNSURE]
-        if unsure:
+        if grey is not None and unsure:
             further = (strip for boxes in unsure for strip in closer(grey, boxes))
-            read += self._read_all(bounded(grey, further), pattern)
+            most = most_width(grey.shape[0] * grey.shape[1])
+            read += self._read_all(bounded(further, most), pattern)
             found = lines_of(read)
-        return self._found(found, pattern)
-
-    def _found(self, voted: Sequence[Voted], pattern: Pattern | None) -> list[FoundLine]:
-        """Return lines from the top, each with its alternatives and its characters' boxes."""
-        return [self._line(one, pattern) for one in _from_top(voted)]
+        return [self._line(one, pattern) for one in _from_top(found)]
 
     def _read_all(self, strips: Iterable[Strip], pattern: Pattern | None) -> list[ReadStrip]:
         """Read strips; leave out those in which nothing stands."""
@@ -258,9 +256,9 @@ def _from_top(voted: Sequence[Voted]) -> list[Voted]:
     return sorted(voted, key=lambda one: one.strip.place)
 
 
-def _digits(voted: Sequence[Voted]) -> str:
-    """Return the digits of all lines from the top, parted by newlines."""
-    return "\n".join(one.strip.digits for one in _from_top(voted))
+def _text(voted: Sequence[Voted]) -> str:
+    """Return the lines' texts from the top, parted by newlines."""
+    return "\n".join(one.strip.text for one in _from_top(voted))
 
 
 def _cells(columns: Sequence[int]) -> list[tuple[float, float]]:

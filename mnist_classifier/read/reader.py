@@ -63,11 +63,11 @@ from mnist_classifier.read.turning import (
     may_be_turned,
     turned_marks,
 )
-from mnist_classifier.read.work import TooMuchWorkError, Work
+from mnist_classifier.read.work import TooMuchWorkError, Work, most_width
 
 _REFUSED_SPECK = 0.5  # of the digits' height, below which a refused mark is a speck
 _PAGE, _SURE = 40, 0.9  # digits of a page, and how sure they are in the mean
-_EXPECTED = 0.95  # so sure are marks of what lines are then expected to say
+_EXPECTED = 0.95  # marks as sure as this say what lines are expected to say
 # Pixels: a picture up to this longest side holds one digit, or several well inside its edges.
 _SMALL_SIDE = 40
 _TINY_SIDE = 20  # up to this side, all ink is one digit, as high as MNIST's, without a margin
@@ -202,6 +202,7 @@ class DigitReader:
             return marks.reading
         against = partial(self._finder.against, found[0]) if len(found) == 1 else None
         reading = choose(marks.reading, of_lines, marks.count, against)
+        # The probabilities of several sure numbers, multiplied, may be small.
         if may_turn and not are_numbers(reading) and may_be_turned(reading, marks.found):
             return self._read_turned(image, scale, reading, marks.found)
         return reading
@@ -257,9 +258,11 @@ class DigitReader:
         grey = to_grey(image)
         about_marks = _about_lines(grey, marks.lines)
         sure = marks.reading.confidence >= _EXPECTED and "?" not in marks.reading.text
-        expected = marks.reading.number if sure else ""
+        expected = marks.reading.number if sure and pattern is None else ""
         crop = list(whole(grey))
-        at_once = 1 if expected else len(crop)  # one may suffice
+        # One may suffice where something is expected. Elsewhere it would only give the first
+        # network, which begins each time, a vote more.
+        at_once = 1 if expected else len(crop)
         guesses = crop[:at_once], crop[at_once:], varied(grey), about_marks, windows(grey)
         found = self._finder.read(guesses, grey, pattern, expected)
         if not found:
@@ -394,7 +397,8 @@ def _turned_back(reading: Reading, turns: int, shape: tuple[int, ...], scale: fl
 def _about_lines(grey: Pyramid, marks: list[list[Mark]]) -> Iterator[Strip]:
     """Yield strips about each line of marks."""
     lines = (np.array([mark.box for mark in line], float) for line in marks)
-    return bounded(grey, (strip for boxes in lines for strip in about(grey, boxes)))
+    strips = (strip for boxes in lines for strip in about(grey, boxes))
+    return bounded(strips, most_width(grey.shape[0] * grey.shape[1]))
 
 
 def _is_page(of_marks: Reading) -> bool:

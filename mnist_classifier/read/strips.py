@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from mnist_classifier.normalisation import LINE_HEIGHT, grey_quantiles
 from mnist_classifier.read.picture import BgrImage
-from mnist_classifier.read.work import most_width
 
 Grey = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float64]
@@ -32,14 +31,15 @@ _UPRIGHTER = (0.15, 0.3)  # shears of strips that hold slanted writing, pixels f
 _SQUEEZED = (0.8, 1.25)  # widths, times the usual
 _WINDOWS = (0.75, 0.5, 0.33, 0.22, 0.15, 0.1)
 _STRIDE = 0.25  # of a window's height
-_MOST_WIDTH = 9000  # pixels of strips for one picture's windows, at 32 pixels high
+_MOST_WINDOWS_WIDTH = 9000  # pixels of strips for one picture's windows, at 32 pixels high
 _LONGEST_STRIP = 2048
 _SMOOTH = 1.5  # pixels to one of the strip: more are averaged first
 _ABOUT = (1.25, 1.6)  # heights of strips about a line of marks, as shares of the marks'
 # Heights of strips about a line that was read, as shares of its characters': plain, and varied.
 _CLOSER, _CLOSER_VARIED = (1.2, 1.5), 1.35
-# Heights of strips above and below a line that was read, as shares of its characters', in which a
-# table's rules are counted too; how far apart, and how far beyond its ends, in heights.
+# Heights of strips above and below a line that was read, as shares of its digits' boxes: those that
+# touch a rule include it, so lower strips are tried too. How far apart they lie, and how much
+# longer than the line they are, both ends together, in heights.
 _NEIGHBOUR, _NEIGHBOUR_STRIDE, _NEIGHBOUR_BEYOND = (0.7, 0.9, 1.2), 1 / 3, 2.0
 _MOST_NEIGHBOURS_WIDTH = 12_000  # pixels of such strips
 
@@ -158,7 +158,7 @@ def windows(grey: Pyramid) -> Iterator[Strip]:
             return
         count = 1 + int(np.ceil((height - tall) / (_STRIDE * tall)))
         spent += count * width * LINE_HEIGHT / tall
-        if spent > _MOST_WIDTH or width * LINE_HEIGHT / tall > _LONGEST_STRIP:
+        if spent > _MOST_WINDOWS_WIDTH or width * LINE_HEIGHT / tall > _LONGEST_STRIP:
             return
         for top in np.linspace(0, height - tall, count):
             yield cut(grey, (width / 2, top + tall / 2), width, tall, 0.0)
@@ -192,7 +192,7 @@ def closer(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
 
 
 def neighbours(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
-    """Yield strips about as high as a line that was read, above, on and below it.
+    """Return strips on a line that was read, above and below it: as high as it, nearest first.
 
     Numbers in a column are of one height and stand so close that higher strips hold two.
 
@@ -201,23 +201,21 @@ def neighbours(grey: Pyramid, boxes: Boxes) -> Iterator[Strip]:
         boxes: Of the line's digits, shape ``(n, 4)``: x, y, width, height.
     """
     band = _Band.about(boxes)
-    spent = 0
+    places: list[tuple[float, float]] = []  # below the line, in pixels; and a strip's share
     for share in _NEIGHBOUR:
-        height = max(_LEAST_HEIGHT, share * band.height)
+        height = band.strip_height(share)
         step = _NEIGHBOUR_STRIDE * height
         above = int((band.centre[1] - height / 2) // step)
         below = int((grey.shape[0] - band.centre[1] - height / 2) // step)
-        for k in range(-above, below + 1):
-            strip = band.moved(k * step).cut(grey, share, beyond=_NEIGHBOUR_BEYOND)
-            yield strip
-            spent += strip.image.shape[1]
-            if spent > _MOST_NEIGHBOURS_WIDTH:
-                return
+        places += [(k * step, share) for k in range(-max(0, above), max(0, below) + 1)]
+    places.sort(key=lambda place: abs(place[0]))
+    strips = (band.moved(down).cut(grey, share, beyond=_NEIGHBOUR_BEYOND) for down, share in places)
+    return bounded(strips, _MOST_NEIGHBOURS_WIDTH)
 
 
-def bounded(grey: Pyramid, strips: Iterable[Strip]) -> Iterator[Strip]:
-    """Yield strips, until they are so wide together that they suffice for the picture."""
-    spent, most = 0, most_width(grey.shape[0] * grey.shape[1])
+def bounded(strips: Iterable[Strip], most: int) -> Iterator[Strip]:
+    """Yield strips, until they are more pixels wide together than that."""
+    spent = 0
     for strip in strips:
         yield strip
         spent += strip.image.shape[1]
@@ -260,6 +258,10 @@ class _Band:
         x, y = middle[0] * along + middle[1] * across
         return cls((float(x), float(y)), float(length), float(height), angle)
 
+    def strip_height(self, share: float) -> float:
+        """Return the height of a strip that is so many times as high, in pixels."""
+        return max(_LEAST_HEIGHT, share * self.height)
+
     def moved(self, down: float) -> _Band:
         """Return the band that runs beside it, so many pixels below."""
         x, y = self.centre
@@ -283,7 +285,7 @@ class _Band:
             wide: As of `cut`.
             beyond: How much longer than the band, both ends together, in heights.
         """
-        height = max(_LEAST_HEIGHT, share * self.height)
+        height = self.strip_height(share)
         length = self.length + beyond * height
         return cut(grey, self.centre, length, height, self.angle, shear, wide)
 

@@ -13,13 +13,12 @@ from mnist_classifier.read.strips import Strip
 
 # A further line, less probable than this or of another size, is none; a single digit is often an
 # edge or a rule.
-_FURTHER = 0.5
-_ONLY_LINE = 0.95
-_FURTHER_DIGIT = 0.95
+_FURTHER, _FURTHER_DIGIT = 0.5, 0.95
 _OTHER_SIZE = 2.0
 # Of the lower of two strips' heights, if they read the same place: how much of it they share, and
 # how far apart their texts may be.
 _SHARED, _REACH = 0.35, 0.8
+_ONLY_LINE = 0.95  # so sure must two strips be where all say the same
 _MOST_TEXTS = 16  # for which the strips of a line vote
 _SETTLED, _STRIPS_THAT_SETTLE = 0.9, 8  # such a share of so many strips' votes: more change little
 # Of the share of votes times the surest strip's probability: what makes it the line's own.

@@ -171,7 +171,7 @@ def test_unsure_lines_alone_are_looked_at_more_closely(reader, unsure):
 
 
 def ruled_column(numbers, row=64):
-    """Draw numbers below one another, a rule through the foot of each, and a rule at the right."""
+    """Draw numbers below one another, a rule through the foot of each."""
     drawn = [cv2.cvtColor(write(number, scale=0.36), cv2.COLOR_BGR2GRAY) for number in numbers]
     grey = np.full((row * (len(numbers) + 2), 2 * row + max(d.shape[1] for d in drawn)), 255, "u1")
     for i, number in enumerate(drawn):

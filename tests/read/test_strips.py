@@ -51,13 +51,23 @@ def test_a_closer_look_varies():
     assert len({strip.image.tobytes() for strip in made}) == 5
 
 
-def test_neighbours_are_looked_for_from_the_top_to_the_bottom():
-    boxes = np.array([[200, 120, 20, 30], [230, 120, 20, 30]], float)
-    made = list(neighbours(picture(), boxes))
-    middles = sorted(strip.in_picture(0, 15.5)[1] for strip in made)
-    assert middles[0] < 20
-    assert middles[-1] > 280
-    assert np.diff(middles).max() < 10
+@pytest.mark.parametrize("top", [0, 120, 270])
+def test_neighbours_are_looked_for_from_the_top_to_the_bottom(top):
+    boxes = np.array([[200, top, 20, 30], [230, top, 20, 30]], float)
+    middles = [strip.in_picture(0, 15.5)[1] for strip in neighbours(picture(), boxes)]
+    assert middles[:3] == pytest.approx([top + 15] * 3, abs=1)
+    assert min(middles) < 25
+    assert max(middles) > 275
+    assert np.diff(sorted(middles)).max() < 10
+
+
+def test_the_nearest_neighbours_come_first():
+    boxes = np.array([[500, 780, 30, 40], [550, 780, 50, 40]], float)
+    made = list(neighbours(picture((1600, 1200)), boxes))
+    away = [abs(strip.in_picture(0, 15.5)[1] - 799.5) for strip in made]
+    assert away == sorted(away)
+    assert len({strip.scale for strip in made}) == 3
+    assert max(away) > 200
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (900, 1), (60, 200), (1600, 1200), (4000, 3000)])
