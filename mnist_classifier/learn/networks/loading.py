@@ -7,7 +7,9 @@ import json
 import math
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -60,7 +62,7 @@ def _check_sizes(path: Path, task: str) -> None:
     """Make sure that a network, its weights and what it computes, fits what its file holds.
 
     Keras would first make the weights, as large as they are said to be. Here it only counts them:
-    in a stateless scope, whose variables are never initialised.
+    in a stateless scope, whose variables are never initialised, and in a thread of its own.
 
     Raises:
         ValueError: The file is smaller than the network, or unpacks to far more than it is, or the
@@ -74,10 +76,9 @@ def _check_sizes(path: Path, task: str) -> None:
         config = json.loads(archive.read("config.json"))
         weights = io.BytesIO(archive.read("model.weights.h5"))
     config.pop("compile_config", None)
-    with keras.StatelessScope(initialize_variables=False):
-        model = keras.saving.deserialize_keras_object(
-            config, custom_objects=_EARLIER_NAMES, safe_mode=True
-        )
+    # Keras remembers, thread by thread, what is not initialised yet, and makes up for it later.
+    with ThreadPoolExecutor(1) as thread:
+        model = thread.submit(_outline, config).result()
     if not isinstance(model, keras.Model):
         raise ValueError(f"a {type(model).__name__}, no network")
     if 4 * model.count_params() > unpacked:
@@ -90,6 +91,14 @@ def _check_sizes(path: Path, task: str) -> None:
         if values > MOST_VALUES:
             raise ValueError(f"{layer.name} gives {values:,} values an image")
     _check_arrays(weights, unpacked)
+
+
+def _outline(config: Any) -> Any:
+    """Return what a configuration describes; the variables of a network have no values."""
+    with keras.StatelessScope(initialize_variables=False):
+        return keras.saving.deserialize_keras_object(
+            config, custom_objects=_EARLIER_NAMES, safe_mode=True
+        )
 
 
 def _reads_digits(model: keras.Model) -> bool:

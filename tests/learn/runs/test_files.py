@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -240,6 +241,22 @@ def test_a_network_that_its_file_cannot_hold_is_refused_before_it_is_made(run, c
     with pytest.raises(RunError, match=told) as raised:
         evaluate(run)
     assert "\n" not in str(raised.value)
+
+
+def test_a_refused_network_is_not_made_later_either(run, monkeypatch):
+    rewrite(run / "model.keras", partial(_units, units=50_000))
+    with pytest.raises(RunError, match="weights in"):
+        Run(run).load_model()
+    made, draw = [], keras.initializers.VarianceScaling.__call__
+
+    def record(self, shape, **options):
+        made.append(tuple(shape))
+        return draw(self, shape, **options)
+
+    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", record)
+    shaped = keras.layers.Lambda(lambda x: x)  # Keras runs it, to see what it gives
+    keras.Sequential([keras.Input((784,)), shaped, keras.layers.Dense(3)])
+    assert made == [(784, 3)]
 
 
 def test_a_model_that_unpacks_to_far_more_is_refused(run):
