@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -207,9 +208,12 @@ def coverage_figure(
 def svg(figure: Figure) -> str:
     """Return a figure as an SVG element for an HTML page that defines --paper, --blue and --red."""
     file = io.StringIO()
+    for part in (figure, *figure.axes):
+        part.patch.set(facecolor="none", edgecolor="none")
     # Text stays text, to be found and read aloud; a fixed salt names parts alike every time.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mnist"}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        # `savefig` would draw twice: once more, before, to find out where everything lies.
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     element = file.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
