@@ -22,6 +22,16 @@ FORGERY = '/x%0atime=now%20level=error%20message="forged"%1b[2J%E2%80%A8%7F'
 SECRET = "31337"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_earlier_handlers():
+    """Let logging forget the handlers of libraries before a test has output of its own.
+
+    Whoever configures logging closes them, and absl's, which TensorFlow brings, then closes the
+    file that it writes to, unless that is standard error at that time: it would be pytest's.
+    """
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+
+
 def send_all(service):
     """Send requests of which much must not be logged; return what must be, in order."""
     client = service.client

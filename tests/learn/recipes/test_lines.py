@@ -98,7 +98,7 @@ def test_trained_judged_and_exported(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "TEST_LINES", 100)
     monkeypatch.setattr(tasks, "VALIDATION_LINES", 50)
     monkeypatch.setattr(export_lines, "CALIBRATION_LINES", 50)
-    folder, run = write_idx_folder(tmp_path / "images", small_arrays(train=400)), tmp_path / "run"
+    folder, run = write_idx_folder(tmp_path / "images", small_arrays(train=280)), tmp_path / "run"
     settings = Settings(recipe="lines", data_dir=folder, epochs=1, output=run)
     learn_digits(settings, SILENT, show=False)
     assert (run / "augmentation.png").is_file()
