@@ -16,6 +16,7 @@ from mnist_classifier.learn.recipes import standard
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_images_classification import main
 from tests.conftest import ROOT
+from tests.launcher import PROGRAM
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
 REPORT = ["answers.npz", "metrics.json", "report.html"]
@@ -269,7 +270,7 @@ def test_every_back_end_learns_the_sample(tmp_path, backend):
     pytest.importorskip(backend)
     output = tmp_path / "run"
     subprocess.run(
-        [sys.executable, "-m", "mnist_classifier", "train", "--quiet", "--output", output],
+        [*PROGRAM, "train", "--quiet", "--epochs", "4", "--output", output],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend},
         check=True,

@@ -38,6 +38,12 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
         return {"x": x[order], "y": y[order], "batch_size": size}
     import tensorflow as tf
 
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    most = _TOGETHER * size
+    if len(order) <= most:  # a generator takes longer to set up than to learn from so few
+        few = tf.data.Dataset.from_tensor_slices((x[order], y[order])).batch(size)
+        return {"x": few.with_options(options)}
     spec = tuple(tf.TensorSpec((None, None, *part.shape[1:]), part.dtype) for part in (x, y))
     steps = math.ceil(len(order) / size)
     held = [((x, y), order)]
@@ -46,7 +52,6 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
         """Yield images and targets, shapes ``(batches, images a step, …)``."""
         parts, left = held.pop()
         whole = len(left) // size * size
-        most = _TOGETHER * size
         for piece in (left[:whole][begin : begin + most] for begin in range(0, whole, most)):
             yield tuple(part[piece].reshape(-1, size, *part.shape[1:]) for part in parts)
         if whole < len(left):
@@ -54,8 +59,6 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
 
     stacked = tf.data.Dataset.from_generator(stacks, output_signature=spec)
     batches = stacked.flat_map(lambda *parts: tf.data.Dataset.from_tensor_slices(parts))
-    options = tf.data.Options()
-    options.autotune.enabled = False
     counted = tf.data.experimental.assert_cardinality(steps)
     return {"x": batches.apply(counted).prefetch(2).with_options(options)}
 
