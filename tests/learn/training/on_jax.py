@@ -3,6 +3,7 @@
 The accelerator's way of training is tried on the processor.
 """
 
+import gc
 import json
 import sys
 from dataclasses import replace
@@ -81,6 +82,7 @@ def trained_on_device(recipe):
 
 
 def main(folder):
+    gc.freeze()  # or each session that is cleared looks through the libraries
     found = {}
     _, as_fit = trained(FAST, False)
     _, on_device, built_then = trained_on_device(FAST)
