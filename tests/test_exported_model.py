@@ -140,22 +140,14 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.mark.slow
-def test_javascript_in_a_browser(javascript, images):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+def test_javascript_in_a_browser(browser, javascript, images):
     handler = partial(Quiet, directory=javascript)
-    with (
-        ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-        playwright.sync_playwright() as driver,
-    ):
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
         page.wait_for_function("document.body.textContent.startsWith('[')")
         answers = json.loads(page.text_content("body"))
-        browser.close()
+        page.close()
         server.shutdown()
     assert_same_objects(answers, javascript / "digits.onnx", images)

@@ -1,6 +1,5 @@
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 
 import keras
@@ -136,17 +135,10 @@ def test_pictures_show_ink_dark():
     assert (decoded == 255 - image).all()
 
 
-def test_the_page_is_as_wide_as_its_window(plain, tmp_path):
-    browsers = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+def test_the_page_is_as_wide_as_its_window(browser, plain, tmp_path):
     (tmp_path / "report.html").write_text(plain, "utf-8")
-    with browsers.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width in (320, 390, 1200):
-            window = browser.new_page(viewport={"width": width, "height": 900})
-            window.goto((tmp_path / "report.html").as_uri())
-            assert window.evaluate("document.documentElement.scrollWidth") == width
-            window.close()
-        browser.close()
+    for width in (320, 390, 1200):
+        window = browser.new_page(viewport={"width": width, "height": 900})
+        window.goto((tmp_path / "report.html").as_uri())
+        assert window.evaluate("document.documentElement.scrollWidth") == width
+        window.close()
