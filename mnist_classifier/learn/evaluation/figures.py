@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -208,12 +209,13 @@ def coverage_figure(
 def svg(figure: Figure) -> str:
     """Return a figure as an SVG element for an HTML page that defines --paper, --blue and --red."""
     file = io.StringIO()
-    for part in (figure, *figure.axes):
-        part.patch.set(facecolor="none", edgecolor="none")
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    canvas: Any = FigureCanvasSVG(figure)  # of which matplotlib says no types
     # Text stays text, to be found and read aloud; a fixed salt names parts alike every time.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mnist"}):
         # `savefig` would draw twice: once more, before, to find out where everything lies.
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+        canvas.print_svg(file, metadata={"Date": None})
     element = file.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
