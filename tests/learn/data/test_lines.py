@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mnist_classifier.learn.data import foreign
+from mnist_classifier.learn.data import foreign, workers
 from mnist_classifier.learn.data.lines import Composer, encode, fixed_lines
 from mnist_classifier.learn.data.paper import KINDS, Extent, draw_kind, draw_paper
 from mnist_classifier.learn.data.texts import ALPHABET, MOST_CHARACTERS, draw_text
@@ -155,12 +155,13 @@ def test_neighbours_are_cut_off(splits):
 
 def test_several_processes_compose_the_same(splits, monkeypatch):
     lines = {}
+    monkeypatch.setattr(workers, "_CHUNK", 40)
     for cores in (1, 3):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        with composing(Composer.of(splits.train, 32), 600) as begin:
-            lines[cores] = begin(600, (0, 1))()
+        with composing(Composer.of(splits.train, 32), 100) as begin:
+            lines[cores] = begin(100, (0, 1))()
     (x, y), (other_x, other_y) = lines.values()
-    assert len(x) == 600
+    assert len(x) == 100
     assert (x == other_x).all()
     assert (y == other_y).all()
-    assert (x[:256] != x[256:512]).any()
+    assert (x[:40] != x[40:80]).any()

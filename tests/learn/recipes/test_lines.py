@@ -1,7 +1,7 @@
 """The recipe of lines: learns, resumes to the bit, is judged and exported."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ from mnist_classifier.learn.evaluation import lines
 from mnist_classifier.learn.export import lines as export_lines
 from mnist_classifier.learn.export.run import export_run
 from mnist_classifier.learn.networks.architectures import convolution
+from mnist_classifier.learn.recipes import lines as lines_recipe
 from mnist_classifier.learn.recipes.lines import LINES, LinesRecipe
 from mnist_classifier.learn.runs.settings import Settings
 from mnist_classifier.read.line_model import LineModel
@@ -39,7 +40,7 @@ class Small(LinesRecipe):
         )
 
 
-SMALL = Small(epochs=3, lines=64, batch_size=16, validation_lines=16)
+SMALL = Small(epochs=3, lines=32, batch_size=16, validation_lines=16)
 
 
 def test_it_resumes_to_the_bit(trained, tmp_path):
@@ -98,6 +99,8 @@ def test_trained_judged_and_exported(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "TEST_LINES", 100)
     monkeypatch.setattr(tasks, "VALIDATION_LINES", 50)
     monkeypatch.setattr(export_lines, "CALIBRATION_LINES", 50)
+    few = replace(LINES, lines=64, validation_lines=16)
+    monkeypatch.setattr(lines_recipe, "LINES", few)
     folder, run = write_idx_folder(tmp_path / "images", small_arrays(train=280)), tmp_path / "run"
     settings = Settings(recipe="lines", data_dir=folder, epochs=1, output=run)
     learn_digits(settings, SILENT, show=False)
