@@ -33,7 +33,10 @@ def once(images):
 @pytest.mark.slow
 def test_scikit_learns_own_checks():
     # Skipped where scikit-learn skips it: array API input, unless SCIPY_ARRAY_API is set.
-    results = check_estimator(DigitClassifier(epochs=1, random_state=0), on_skip=None, on_fail=None)
+    # With batches of the recipe's own size, some trainings have steps enough for Keras's loop, which
+    # takes long to trace.
+    classifier = DigitClassifier(epochs=1, batch_size=32, random_state=0)
+    results = check_estimator(classifier, on_skip=None, on_fail=None)
     assert [result["check_name"] for result in results if result["status"] == "failed"] == []
     skipped = {result["check_name"] for result in results if result["status"] == "skipped"}
     assert skipped <= {"check_array_api_input"}
