@@ -33,8 +33,8 @@ def once(images):
 @pytest.mark.slow
 def test_scikit_learns_own_checks():
     # Skipped where scikit-learn skips it: array API input, unless SCIPY_ARRAY_API is set.
-    # With batches of the recipe's own size, some trainings have steps enough for Keras's loop, which
-    # takes long to trace.
+    # Some trainings would have steps enough for Keras's loop, which takes long to trace: so the
+    # batches are large.
     classifier = DigitClassifier(epochs=1, batch_size=32, random_state=0)
     results = check_estimator(classifier, on_skip=None, on_fail=None)
     assert [result["check_name"] for result in results if result["status"] == "failed"] == []
