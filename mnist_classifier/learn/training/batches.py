@@ -24,9 +24,9 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
 
     TensorFlow gets its own data set: the one that Keras would make of arrays tunes itself, and
     where that happens to be under way as an epoch ends, the next waits up to two seconds for it.
-    It copies some batches at a time: where memory is slow to be had, whole copies take longer. It
-    can be gone through once: TensorFlow (2.21) never lets go of a generator's function, so that one
-    may not hold the images.
+    It copies some batches at a time, or all if there are no more: where memory is slow to be had,
+    whole copies take longer. It can be gone through once: TensorFlow (2.21) never lets go of a
+    generator's function, so that one may not hold the images.
 
     Args:
         x: Images, shape ``(n, …)``.
@@ -44,6 +44,7 @@ def in_batches(x: Floats, y: Floats, order: Order, size: int) -> dict[str, Any]:
     if len(order) <= most:  # a generator takes longer to set up than to learn from so few
         few = tf.data.Dataset.from_tensor_slices((x[order], y[order])).batch(size)
         return {"x": few.with_options(options)}
+
     spec = tuple(tf.TensorSpec((None, None, *part.shape[1:]), part.dtype) for part in (x, y))
     steps = math.ceil(len(order) / size)
     held = [((x, y), order)]
