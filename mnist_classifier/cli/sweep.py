@@ -168,6 +168,7 @@ def _progress(
 def _save(found: Sweep, rows: list[Row]) -> None:
     """Write the table, the figure and the best recipe into the sweep's folder."""
     from mnist_classifier.learn.data.dataset import SAMPLE_NOTE
+    from mnist_classifier.learn.evaluation.figures import save_png
     from mnist_classifier.learn.recipes import registry
     from mnist_classifier.learn.runs.run import Run
     from mnist_classifier.learn.scale import results
@@ -180,7 +181,7 @@ def _save(found: Sweep, rows: list[Row]) -> None:
     title = f"{len(rows)} trials of {recipe}, grey where stopped early"
     drawn = sweep_figure(rows, space, title, note)
     folder.save("trials.csv", lambda path: results.write_table(path, rows))
-    folder.save("sweep.png", lambda path: drawn.savefig(path, dpi=150, format="png"))
+    folder.save("sweep.png", lambda path: save_png(drawn, path))
     folder.save("best.json", lambda path: results.write_best(path, recipe, rows[0]))
 
 

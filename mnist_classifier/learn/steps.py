@@ -53,7 +53,7 @@ class Session:
 
     def save_figure(self, name: str, figure: Figure) -> None:
         """Save a figure, and open it where that was asked and there is a display."""
-        picture = self.run.save(name, lambda path: figure.savefig(path, dpi=150))
+        picture = self.run.save(name, lambda path: figures.save_png(figure, path))
         if self.show and not open_in_viewer(str(picture)):
             self.screen.step("Figures", f"no viewer opened {picture}")
 

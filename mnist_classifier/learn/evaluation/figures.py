@@ -5,15 +5,24 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
 from mnist_classifier.learn.evaluation.calibration import Bin
 
@@ -124,9 +133,10 @@ def history_figure(
         axes.set_ylabel("accuracy (share right)")
     else:
         axes.set_yscale("log")
+        _mark_plainly(axes.yaxis)
         axes.set_ylabel(f"loss ({loss}, log scale)")
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend()
@@ -178,6 +188,7 @@ def reliability_figure(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
     above.set_ylabel("accuracy (share right)")
     above.legend(loc="lower right")
     below.set_yscale("log")
+    _mark_plainly(below.yaxis)
     below.set_ylabel("images")
     below.set_xlabel("confidence (probability of the answer)")
     for axes in (above, below):
@@ -206,6 +217,16 @@ def coverage_figure(
     return figure
 
 
+def save_png(figure: Figure, path: Path) -> None:
+    """Save a figure as a PNG, 150 dots an inch.
+
+    Matplotlib's ``savefig`` would draw twice: once more, before, to find out where all lies.
+    """
+    figure.dpi = 150
+    canvas: Any = FigureCanvasAgg(figure)  # of which matplotlib says no types
+    canvas.print_png(path)
+
+
 def svg(figure: Figure) -> str:
     """Return a figure as an SVG element for an HTML page that defines --paper, --blue and --red."""
     file = io.StringIO()
@@ -214,7 +235,6 @@ def svg(figure: Figure) -> str:
     canvas: Any = FigureCanvasSVG(figure)  # of which matplotlib says no types
     # Text stays text, to be found and read aloud; a fixed salt names parts alike every time.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mnist"}):
-        # `savefig` would draw twice: once more, before, to find out where everything lies.
         canvas.print_svg(file, metadata={"Date": None})
     element = file.getvalue()
     element = element[element.index("<svg") :]
@@ -227,6 +247,13 @@ def svg(figure: Figure) -> str:
     ):
         element = element.replace(colour, role)
     return element
+
+
+def _mark_plainly(axis: Axis) -> None:
+    """Write the marks of a logarithmic axis as 0.1 and 0.2, not as powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _add_note(figure: Figure, note: str | None) -> None:

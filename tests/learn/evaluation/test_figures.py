@@ -1,9 +1,12 @@
+import cv2
 import numpy as np
+import pytest
 
 from mnist_classifier.learn.evaluation.figures import (
     augmentation_figure,
     example_figure,
     history_figure,
+    save_png,
 )
 
 
@@ -36,4 +39,29 @@ def test_the_history_draws_every_epoch_and_marks_the_one_kept():
 
 def test_a_history_without_an_epoch_can_be_drawn(tmp_path):
     figure = history_figure([], [], "accuracy", "Accuracy (interrupted)", None, None)
-    figure.savefig(tmp_path / "empty.png")
+    save_png(figure, tmp_path / "empty.png")
+    assert cv2.imread(str(tmp_path / "empty.png")).shape == (660, 1050, 3)
+
+
+@pytest.mark.parametrize(
+    ("losses", "marks"),
+    [
+        ([1.1, 0.1, 0.01], ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]),
+        ([0.068, 0.066], ["0.066", "0.0665", "0.067", "0.0675", "0.068"]),
+        ([0.5], ["0.5"]),
+    ],
+)
+def test_losses_and_epochs_are_marked_by_plain_numbers(tmp_path, losses, marks):
+    figure = history_figure(losses, losses, "loss", "Loss", None, None)
+    save_png(figure, tmp_path / "loss.png")
+
+    def shown(axis):
+        low, high = sorted(axis.get_view_interval())
+        labels = [tick.label1.get_text() for tick in axis.get_major_ticks() if tick.label1]
+        places = axis.get_majorticklocs()
+        return [t for t, place in zip(labels, places, strict=True) if low <= place <= high]
+
+    (axes,) = figure.axes
+    assert set(marks) <= set(shown(axes.yaxis))
+    assert not any(text.get_text() for text in axes.yaxis.get_minorticklabels())
+    assert shown(axes.xaxis) == [str(epoch) for epoch in range(1, 1 + len(losses))]
