@@ -252,11 +252,12 @@ def judge(
 def _make_variables(model: keras.Model, x: Floats, y: Floats) -> None:
     """Make what the optimizer and the metrics remember, which else the first step would.
 
-    On TensorFlow, a step that makes variables is traced twice.
+    On TensorFlow, a step that makes variables is traced twice. JAX would compile each operation of
+    the network for it.
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    if accelerator.is_used():  # where nothing is traced here
+    if keras.config.backend() == "jax":
         return
     model.compute_metrics(x[:1], y[:1], predict(model, x[:1]))
     model.reset_metrics()
