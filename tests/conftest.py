@@ -35,6 +35,11 @@ ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
 
 
+def pytest_collection_modifyitems(items):
+    # A file is run by one worker: of a long one that comes late, the others would wait for the end.
+    items.sort(key=lambda item: item.path.name != "test_page.py")
+
+
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()

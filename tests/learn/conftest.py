@@ -1,11 +1,16 @@
 """What tests of learning share: small splits, and the training of any recipe on them."""
 
+from dataclasses import dataclass
+
 import keras
 import pytest
 from rich.console import Console
 
 from mnist_classifier.learn.data.dataset import prepare
 from mnist_classifier.learn.data.sources import load_dataset
+from mnist_classifier.learn.networks.architectures import convolution
+from mnist_classifier.learn.networks.layers import softmax_with_reject
+from mnist_classifier.learn.recipes.reader import ReaderRecipe
 from mnist_classifier.learn.runs.settings import Settings
 from mnist_classifier.learn.screen import Screen
 from mnist_classifier.learn.training.checkpoints import Checkpoints
@@ -71,6 +76,31 @@ def finished_run(tmp_path_factory):
     return settings.output
 
 
+def dense(pixels=784, classes=10):
+    """A small network: two dense layers."""
+    hidden = keras.layers.Dense(2 * 6 * 6, "relu")
+    return [keras.layers.Input((pixels,)), hidden, keras.layers.Dense(classes, "softmax")]
+
+
+@dataclass(frozen=True)
+class SmallReader(ReaderRecipe):
+    """The reader's recipe with a small network, whose layers remember what those of its own do."""
+
+    def build(self, pixels=784, classes=10):
+        return keras.Sequential(
+            [
+                keras.layers.Input((pixels,)),
+                keras.layers.Reshape((28, 28, 1)),
+                *convolution(4, 4, strides=4),
+                keras.layers.Flatten(),
+                keras.layers.Dropout(0.3),
+                keras.layers.Dense(classes),
+                keras.layers.Activation(softmax_with_reject),
+            ]
+        )
+
+
+SMALL_READER = SmallReader(epochs=3, finishing_epochs=1, batch_size=20)
 SILENT = Screen(Console(quiet=True))
 
 

@@ -12,8 +12,8 @@ pytest.importorskip("jax")
 from mnist_classifier.learn.data import device_augmentation
 from mnist_classifier.learn.data.device_augmentation import DeviceImages
 
-device_augmentation._TOGETHER = 1000
-COUNT = 2999  # images, no multiple of those that are deformed together
+device_augmentation._TOGETHER = 500
+COUNT = 1499  # images, no multiple of those that are deformed together
 NONE = Deformation(0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0)
 ALONE = {
     "rotation": 25.0,

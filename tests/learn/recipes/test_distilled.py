@@ -8,22 +8,13 @@ from mnist_classifier.learn.data.augmentation import Deformation
 from mnist_classifier.learn.networks.architectures import convolution
 from mnist_classifier.learn.recipes.distilled import DNN_BEST, DistilledRecipe
 from mnist_classifier.learn.recipes.standard import DNN
-from tests.learn.conftest import Told, same_weights
-
-PLAIN = replace(DNN, epochs=2, batch_size=16, patience=None, learning_rate=1e-3)
-STUDENT = replace(PLAIN, name="student", epochs=3, deformation=Deformation())
-RECIPE = DistilledRecipe("distilled", STUDENT, PLAIN, 0.5, reuse=2)
+from tests.learn.conftest import Told, dense, same_weights
 
 
 def convolutions(pixels=784, classes=10):
     first, last = keras.layers.Input((pixels,)), keras.layers.Dense(classes, "softmax")
     between = [keras.layers.Reshape((28, 28, 1)), *convolution(2, 5, strides=4)]  # 6 × 6
     return [first, *between, keras.layers.Flatten(), last]
-
-
-def dense(pixels=784, classes=10):
-    hidden = keras.layers.Dense(2 * 6 * 6, "relu")
-    return [keras.layers.Input((pixels,)), hidden, keras.layers.Dense(classes, "softmax")]
 
 
 def only_threes(pixels=784, classes=10):
@@ -33,10 +24,12 @@ def only_threes(pixels=784, classes=10):
     return [keras.layers.Input((pixels,)), last]
 
 
+PLAIN = replace(DNN, layers=dense, epochs=2, batch_size=16, patience=None, learning_rate=1e-3)
+STUDENT = replace(PLAIN, name="student", epochs=3, deformation=Deformation())
+RECIPE = DistilledRecipe("distilled", STUDENT, PLAIN, 0.5, reuse=2)
 THREES = replace(PLAIN, layers=only_threes, learning_rate=0.0)  # which learns nothing else
 WITH_INITIAL = replace(
     RECIPE,
-    student=replace(STUDENT, layers=dense),
     teacher_weight=1.0,
     initial=replace(PLAIN, layers=convolutions, learning_rate=0.05),
 )
@@ -58,7 +51,7 @@ def test_the_teacher_is_trained_first(undisturbed):
     model, training, told = undisturbed(RECIPE)
     assert told.epochs == list(range(5))
     assert training.epochs == training.best_epoch == RECIPE.total_epochs == 5
-    assert model.count_params() == DNN.build().count_params()
+    assert model.count_params() == PLAIN.build().count_params()
     assert RECIPE.count_weights(model) == 2 * model.count_params()
 
 

@@ -3,22 +3,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_classifier.learn.networks.architectures import dnn_layers
 from mnist_classifier.learn.networks.inspection import predict, shape
 from mnist_classifier.learn.networks.layers import MomentNormalization
 from mnist_classifier.learn.recipes.ensemble import EnsembleRecipe
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_classifier.learn.training.checkpoints import Checkpoints
-from tests.learn.conftest import Told, same_weights
+from tests.learn.conftest import Told, dense, same_weights
 
 
 def upright(*sizes):
-    first, *others = dnn_layers(*sizes)
+    first, *others = dense(*sizes)
     return [first, MomentNormalization(), *others]
 
 
 MEMBER = replace(DNN, epochs=2, batch_size=16, patience=None)
-RECIPE = EnsembleRecipe("ensemble", MEMBER, (dnn_layers, upright, dnn_layers))
+RECIPE = EnsembleRecipe("ensemble", MEMBER, (dense, upright, dense))
 
 
 def members(model):
@@ -37,7 +36,7 @@ def test_its_answer_is_the_mean_of_members_that_differ(splits, undisturbed):
     sees_upright = [isinstance(member.layers[0], MomentNormalization) for member in members(model)]
     assert sees_upright == [False, True, False]
     assert model.count_params() == 3 * members(model)[0].count_params()
-    assert shape(model) == "3 times 784 → 512 → 128 → 10"
+    assert shape(model) == "3 times 784 → 72 → 10"
 
 
 def test_a_training_cut_short_goes_on_to_the_same_weights(tmp_path, trained, undisturbed):
@@ -52,8 +51,8 @@ def test_a_training_cut_short_goes_on_to_the_same_weights(tmp_path, trained, und
     assert same_weights(whole, resumed)
 
 
-def test_members_can_learn_apart_from_each_other(tmp_path, compiled, splits, trained):
-    whole, one_by_one = trained(RECIPE)
+def test_members_can_learn_apart_from_each_other(tmp_path, compiled, splits, trained, undisturbed):
+    whole, one_by_one, _ = undisturbed(RECIPE)
     for number in reversed(range(RECIPE.independent_stages)):
         RECIPE.fit_stage(number, compiled(RECIPE), splits, 0, Checkpoints(tmp_path))
     assert Checkpoints(tmp_path).epochs() == RECIPE.total_epochs
@@ -81,6 +80,6 @@ def test_epochs_asked_for_are_those_of_all_members(epochs, members, each):
 
 def test_its_settings_say_what_makes_each_member():
     settings = RECIPE.to_dict()
-    assert settings["members"] == ["dnn_layers", "upright", "dnn_layers"]
+    assert settings["members"] == ["dense", "upright", "dense"]
     assert (settings["name"], settings["member"]) == ("ensemble", "dnn")
     assert settings["label_smoothing"] == MEMBER.label_smoothing

@@ -7,9 +7,8 @@ import pytest
 
 from mnist_classifier.learn.data.dataset import Split, one_hot, scale
 from mnist_classifier.learn.recipes.reader import READER
+from tests.learn.conftest import SMALL_READER as RECIPE
 from tests.learn.conftest import Told
-
-RECIPE = replace(READER, epochs=3, finishing_epochs=1, batch_size=20)
 
 
 def test_the_rate_warms_up_falls_and_falls_again_from_lower():
@@ -56,7 +55,7 @@ def test_digits_are_deformed_in_their_order_anew_each_epoch(sample):
 
 
 def test_fewer_images_than_a_batch_are_learned_from(trained):
-    recipe = replace(RECIPE, epochs=1, finishing_epochs=0, batch_size=1000)
+    recipe = replace(READER, epochs=1, finishing_epochs=0, batch_size=1000)
     assert trained(recipe)[1].epochs == 1
 
 

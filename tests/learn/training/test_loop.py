@@ -12,19 +12,18 @@ import pytest
 from mnist_classifier.errors import RunError
 from mnist_classifier.learn.data.augmentation import Deformation
 from mnist_classifier.learn.data.dataset import Split, Splits
-from mnist_classifier.learn.recipes.reader import READER
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_classifier.learn.training.batches import in_batches
 from mnist_classifier.learn.training.checkpoints import Checkpoints
 from mnist_classifier.learn.training.loop import judge
-from tests.learn.conftest import Told, same_weights
+from tests.learn.conftest import SMALL_READER, Told, dense, same_weights
 
-_SHORT = replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)
+_SHORT = replace(DNN, layers=dense, epochs=6, batch_size=16, learning_rate=1e-3)
 _AVERAGED = replace(_SHORT, patience=None, ema_epochs=0.5, weight_decay=0.01)
 RECIPES = {
     "dnn": _SHORT,
     "averaged and deformed": replace(_AVERAGED, deformation=Deformation()),
-    "reader": replace(READER, epochs=3, finishing_epochs=1, batch_size=20),
+    "reader": SMALL_READER,
 }
 
 
@@ -40,8 +39,10 @@ def cut_off(trained):
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_the_end_is_that_of_an_uninterrupted_training(trained, cut_off, tmp_path, recipe):
-    model, whole = trained(recipe)
+def test_the_end_is_that_of_an_uninterrupted_training(
+    trained, undisturbed, cut_off, tmp_path, recipe
+):
+    model, whole, _ = undisturbed(recipe)
     for cut in (1, 3):
         cut_off(recipe, tmp_path, cut)
         np.random.seed(99)  # another process has other numbers
@@ -69,8 +70,10 @@ def test_early_stopping_remembers_how_long_it_has_waited(splits, trained, cut_of
     assert same_weights(model, unchanged)
 
 
-def test_a_damaged_checkpoint_costs_one_epoch_and_nothing_else(trained, cut_off, tmp_path):
-    model, whole = trained(_SHORT)
+def test_a_damaged_checkpoint_costs_one_epoch_and_nothing_else(
+    trained, undisturbed, cut_off, tmp_path
+):
+    model, whole, _ = undisturbed(_SHORT)
     cut_off(_SHORT, tmp_path, 4)
     newest = max((tmp_path / "checkpoints").iterdir())
     newest.write_bytes(newest.read_bytes()[:1000])
