@@ -251,7 +251,7 @@ def svg(figure: Figure) -> str:
 
 def _mark_plainly(axis: Axis) -> None:
     """Write the marks of a logarithmic axis as 0.1 and 0.2, not as powers of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_formatter(NullFormatter())
 
