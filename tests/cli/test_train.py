@@ -16,7 +16,6 @@ from mnist_classifier.learn.recipes import standard
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_images_classification import main
 from tests.conftest import ROOT
-from tests.launcher import PROGRAM
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
 REPORT = ["answers.npz", "metrics.json", "report.html"]
@@ -266,11 +265,13 @@ def test_with_a_display_figures_open_and_training_does_not_wait(launcher, small_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])  # TensorFlow learns `sample_run`
-def test_every_back_end_learns_the_sample(tmp_path, backend):
+def test_every_back_end_learns_the_sample_and_needs_no_tensorflow(tmp_path, backend):
     pytest.importorskip(backend)
     output = tmp_path / "run"
+    hidden = "import sys; sys.modules['tensorflow'] = None"
+    program = f"{hidden}; from mnist_images_classification import main; main()"
     subprocess.run(
-        [*PROGRAM, "train", "--quiet", "--epochs", "4", "--output", output],
+        [sys.executable, "-c", program, "train", "-q", "--epochs", "4", "--output", output],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend},
         check=True,

@@ -84,7 +84,7 @@ def strokes_on(page, text, x=60, y=90, scale=1.2, pitch=150):
     return [
         [
             (box["x"] + (x + i * pitch + scale * a) * unit, box["y"] + (y + scale * b) * unit)
-            for a, b in (stroke if character in "147" else smooth(stroke, 4))
+            for a, b in (stroke if character in "147" else smooth(stroke, 2))
         ]
         for i, character in enumerate(text)
         for stroke in STROKES[character]
