@@ -62,6 +62,33 @@ def own_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) 
     return _forward(emitted, skip, _ends(texts)[order])[np.argsort(order)]
 
 
+def own_log_likelihoods(
+    columns: npt.NDArray[np.floating], texts: Sequence[Sequence[int]]
+) -> Doubles:
+    """Return the logarithm of each line's `own_probabilities`, shape ``(lines,)``.
+
+    It takes longer, and is right where the probability itself would be too small for a number. Of
+    a text that has no way through the columns it is minus infinity.
+
+    Args:
+        columns: Logarithms of probabilities, shape ``(lines, columns, 1 + characters)``.
+        texts: One for each line: indices of its characters, from 1.
+    """
+    states, skip = _states(texts)
+    each = np.arange(len(columns))[:, None]
+    ways = np.full(states.shape, -np.inf)
+    ways[:, :2] = columns[each, 0, states[:, :2]]
+    passing = np.where(skip, 0.0, -np.inf)[:, 2:]
+    for t in range(1, columns.shape[1]):
+        moved = ways.copy()
+        moved[:, 1:] = np.logaddexp(ways[:, 1:], ways[:, :-1])
+        moved[:, 2:] = np.logaddexp(moved[:, 2:], ways[:, :-2] + passing)
+        ways = moved + columns[each, t, states]
+    lines, ends = each[:, 0], _ends(texts)
+    in_last = np.where(ends > 0, ways[lines, ends - 1], -np.inf)
+    return np.asarray(np.logaddexp(ways[lines, ends], in_last))
+
+
 def text_probabilities(lines: Sequence[Doubles], texts: Sequence[Sequence[int]]) -> Doubles:
     """Return the probability of each text in each line, shape ``(lines, texts)``.
 

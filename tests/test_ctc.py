@@ -1,6 +1,7 @@
 """The columns' probabilities give those of texts: compared with counting every way."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from mnist_classifier.ctc import (
     column_probabilities,
     likeliest_path,
+    own_log_likelihoods,
     own_probabilities,
     places,
     text_probabilities,
@@ -61,6 +63,27 @@ def test_texts_in_lines_of_any_length_have_the_probability_they_have_alone(lengt
 def test_a_text_longer_than_the_columns_has_none():
     assert own_probabilities([columns(0, count=2)], [(1, 2, 3)]) == 0
     assert own_probabilities([columns(0, count=2)], [(1, 1)]) == 0  # needs one between
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(1, 3), max_size=4), min_size=1, max_size=4),
+    st.integers(1, 7),
+    st.integers(0, 2**32),
+)
+def test_log_likelihoods_are_the_logarithms_of_probabilities(texts, count, seed):
+    lines = np.stack([columns(seed + i, count=count) for i in range(len(texts))])
+    found = own_log_likelihoods(np.log(lines), texts)
+    assert np.exp(found) == pytest.approx(own_probabilities(list(lines), texts), rel=1e-9)
+
+
+def test_a_likelihood_may_be_too_small_for_a_number():
+    never = np.full((1, 40, 3), -500.0)  # each column is sure of "no character"
+    never[..., 0] = 0
+    assert own_log_likelihoods(never, [[1, 2, 1, 2]]) == pytest.approx(
+        -4 * 500 + np.log(math.comb(40, 4)), rel=1e-12
+    )
+    assert own_log_likelihoods(never, [[]]) == 0
 
 
 def test_the_likeliest_path():

@@ -10,7 +10,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mnist_classifier.ctc import column_probabilities, likeliest_path, own_probabilities
+from mnist_classifier.ctc import (
+    column_probabilities,
+    likeliest_path,
+    own_log_likelihoods,
+    own_probabilities,
+)
 from mnist_classifier.errors import ModelError
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.learn.data.lines import Lines, encode
@@ -68,9 +73,10 @@ def answers_of(logits: Floats, lines: Lines) -> LineAnswers:
 
 def loss(answers: LineAnswers, temperature: float = 1.0) -> float:
     """Return the mean loss of connectionist temporal classification, in nats a line."""
-    targets = encode(answers.lines)[1]
-    losses = keras.losses.CTC(reduction=None)(targets, answers.logits / np.float32(temperature))
-    return float(np.mean(keras.ops.convert_to_numpy(losses)))
+    from scipy.special import log_softmax
+
+    columns = log_softmax(answers.logits.astype(np.float64) / temperature, axis=-1)
+    return float(-np.mean(own_log_likelihoods(columns, _indices(answers.lines.texts))))
 
 
 def fit_temperature(answers: LineAnswers) -> float:
@@ -96,8 +102,7 @@ def fit_temperature(answers: LineAnswers) -> float:
 def confidences(answers: LineAnswers, temperature: float) -> Floats:
     """Return the probability of each text that was read, shape ``(n,)``."""
     columns = column_probabilities(answers.logits, temperature)
-    texts = [[ALPHABET.index(c) + 1 for c in text] for text in answers.texts]
-    return own_probabilities(list(columns), texts).astype(np.float32)
+    return own_probabilities(list(columns), _indices(answers.texts)).astype(np.float32)
 
 
 def measure(answers: LineAnswers, temperature: float) -> dict[str, Any]:
@@ -192,3 +197,8 @@ def _on_empty(answers: LineAnswers) -> dict[str, Any]:
 
 def _calibration_error(sure: Floats, right: npt.NDArray[np.bool_]) -> float:
     return expected_error(reliability_of(sure, right))
+
+
+def _indices(texts: Sequence[str]) -> list[list[int]]:
+    """Return texts as the indices of their characters, from 1."""
+    return [[ALPHABET.index(character) + 1 for character in text] for text in texts]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_classifier.learn import tasks
-from mnist_classifier.learn.data.lines import fixed_lines
+from mnist_classifier.learn.data.lines import encode, fixed_lines
 from mnist_classifier.learn.data.texts import ALPHABET
 from mnist_classifier.learn.evaluate import evaluate_run
 from mnist_classifier.learn.evaluation import lines
@@ -84,6 +84,30 @@ def test_what_is_measured(splits, compiled):
     wrong = lines.measure(lines.answers_of(logits, composed), 1.0)
     assert wrong["mistakes"]["count"] >= 40
     assert wrong["mistakes"]["worst"][0]["answer"].startswith("0")
+
+
+@pytest.fixture(scope="module")
+def unsure(splits):
+    """Answers that are often wrong, to 30 lines."""
+    composed = fixed_lines(splits.test, 30)
+    shape = (30, composed.images.shape[2] // 4, 1 + len(ALPHABET))
+    logits = np.random.default_rng(0).normal(0, 3, shape).astype(np.float32)
+    logits[:, :, 0] += 3
+    return lines.answers_of(logits, composed)
+
+
+def test_the_loss_is_keras_own(unsure):
+    targets = encode(unsure.lines)[1]
+    for temperature in (0.5, 1, 2):
+        by_keras = keras.losses.CTC()(targets, unsure.logits / temperature)
+        assert lines.loss(unsure, temperature) == pytest.approx(float(by_keras), rel=1e-5)
+
+
+def test_at_its_temperature_the_texts_are_likeliest(unsure):
+    found = lines.fit_temperature(unsure)
+    least = lines.loss(unsure, found)
+    assert least < lines.loss(unsure, 0.9 * found)
+    assert least < lines.loss(unsure, 1.1 * found)
 
 
 @pytest.mark.parametrize(
