@@ -137,14 +137,14 @@ def test_evaluate_on_other_images_leaves_the_runs_own_files(sample_run, small_di
         path.unlink()
 
 
-def test_evaluate_takes_the_images_that_validated_in_the_run(tmp_path, monkeypatch):
-    few = replace(DNN, epochs=1, validation_share=1 / 30)
+def test_evaluate_takes_the_images_that_validated_in_the_run(small_dir, tmp_path, monkeypatch):
+    few = replace(DNN, epochs=1, validation_share=1 / 5)
     monkeypatch.setattr(standard, "DNN", few)
-    assert train("--quiet", "--output", tmp_path / "run") == 0
+    assert train("--quiet", "--data-dir", small_dir, "--output", tmp_path / "run") == 0
     monkeypatch.undo()  # a recipe may change; a run stays what it was
     assert evaluate(tmp_path / "run", "--output", tmp_path / "again") == 0
     before, after = (load(tmp_path / run, "metrics.json") for run in ("run", "again"))
-    assert (before["train_size"], before["validation_size"]) == (3866, 134)
+    assert (before["train_size"], before["validation_size"]) == (160, 40)
     assert after["calibration"] == before["calibration"]
 
 
