@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,7 +134,7 @@ def history_figure(
         axes.set_ylabel("accuracy (share right)")
     else:
         axes.set_yscale("log")
-        _mark_plainly(axes.yaxis)
+        _mark_plainly(axes.yaxis, most=9)
         axes.set_ylabel(f"loss ({loss}, log scale)")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -188,7 +189,7 @@ def reliability_figure(before: Sequence[Bin], after: Sequence[Bin]) -> Figure:
     above.set_ylabel("accuracy (share right)")
     above.legend(loc="lower right")
     below.set_yscale("log")
-    _mark_plainly(below.yaxis)
+    _mark_plainly(below.yaxis, most=4)
     below.set_ylabel("images")
     below.set_xlabel("confidence (probability of the answer)")
     for axes in (above, below):
@@ -249,9 +250,18 @@ def svg(figure: Figure) -> str:
     return element
 
 
-def _mark_plainly(axis: Axis) -> None:
-    """Write the marks of a logarithmic axis as 0.1 and 0.2, not as powers of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+def _mark_plainly(axis: Axis, most: int) -> None:
+    """Mark a logarithmic axis by plain numbers, such as 0.1 and 0.2, not by powers of ten.
+
+    Args:
+        axis: Of what is drawn already.
+        most: About how many marks there is room for.
+    """
+    low, high = axis.get_data_interval()
+    decades = math.log10(high / low) if 0 < low <= high else math.inf
+    denser = ((1, 2, 3, 5), (1, 3))
+    subs = next((subs for subs in denser if len(subs) * decades <= most), (1,))
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_formatter(NullFormatter())
 

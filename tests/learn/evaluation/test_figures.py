@@ -49,6 +49,7 @@ def test_a_history_without_an_epoch_can_be_drawn(tmp_path):
         ([1.1, 0.1, 0.01], ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]),
         ([0.068, 0.066], ["0.066", "0.0665", "0.067", "0.0675", "0.068"]),
         ([0.5], ["0.5"]),
+        ([2.0, 0.0001], ["0.0001", "0.001", "0.01", "0.1", "1"]),
     ],
 )
 def test_losses_and_epochs_are_marked_by_plain_numbers(tmp_path, losses, marks):
@@ -63,5 +64,6 @@ def test_losses_and_epochs_are_marked_by_plain_numbers(tmp_path, losses, marks):
 
     (axes,) = figure.axes
     assert set(marks) <= set(shown(axes.yaxis))
+    assert len(shown(axes.yaxis)) <= 12
     assert not any(text.get_text() for text in axes.yaxis.get_minorticklabels())
     assert shown(axes.xaxis) == [str(epoch) for epoch in range(1, 1 + len(losses))]
