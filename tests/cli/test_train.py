@@ -15,7 +15,7 @@ import pytest
 from mnist_classifier.learn.recipes import standard
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_images_classification import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, small_arrays, write_idx_folder
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
 REPORT = ["answers.npz", "metrics.json", "report.html"]
@@ -137,15 +137,19 @@ def test_evaluate_on_other_images_leaves_the_runs_own_files(sample_run, small_di
         path.unlink()
 
 
-def test_evaluate_takes_the_images_that_validated_in_the_run(small_dir, tmp_path, monkeypatch):
+def test_evaluate_takes_the_images_that_validated_in_the_run(tmp_path, monkeypatch):
+    images, labels, *test = small_arrays()
+    labels[::3] = 9 - labels[::3]  # wrong ones, of which the temperature depends on each
+    hard = write_idx_folder(tmp_path / "hard", [images, labels, *test])
     few = replace(DNN, epochs=1, validation_share=1 / 5)
     monkeypatch.setattr(standard, "DNN", few)
-    assert train("--quiet", "--data-dir", small_dir, "--output", tmp_path / "run") == 0
+    assert train("--quiet", "--data-dir", hard, "--output", tmp_path / "run") == 0
     monkeypatch.undo()  # a recipe may change; a run stays what it was
     assert evaluate(tmp_path / "run", "--output", tmp_path / "again") == 0
     before, after = (load(tmp_path / run, "metrics.json") for run in ("run", "again"))
     assert (before["train_size"], before["validation_size"]) == (160, 40)
     assert after["calibration"] == before["calibration"]
+    assert 0.1 < before["calibration"]["temperature"] < 10
 
 
 def test_a_place_that_cannot_be_written_to_is_named_before_anything_is_judged(

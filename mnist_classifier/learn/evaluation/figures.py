@@ -221,7 +221,7 @@ def coverage_figure(
 def save_png(figure: Figure, path: Path) -> None:
     """Save a figure as a PNG, 150 dots an inch.
 
-    Matplotlib's ``savefig`` would draw twice: once more, before, to find out where all lies.
+    Matplotlib's ``savefig`` would draw twice: once more first, to find where everything lies.
     """
     figure.dpi = 150
     canvas: Any = FigureCanvasAgg(figure)  # of which matplotlib says no types
@@ -236,6 +236,7 @@ def svg(figure: Figure) -> str:
     canvas: Any = FigureCanvasSVG(figure)  # of which matplotlib says no types
     # Text stays text, to be found and read aloud; a fixed salt names parts alike every time.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mnist"}):
+        # As in `save_png`, `savefig` would draw twice.
         canvas.print_svg(file, metadata={"Date": None})
     element = file.getvalue()
     element = element[element.index("<svg") :]
@@ -257,12 +258,16 @@ def _mark_plainly(axis: Axis, most: int) -> None:
         axis: Of what is drawn already.
         most: About how many marks there is room for.
     """
-    low, high = axis.get_data_interval()
-    decades = math.log10(high / low) if 0 < low <= high else math.inf
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
     denser = ((1, 2, 3, 5), (1, 3))
     subs = next((subs for subs in denser if len(subs) * decades <= most), (1,))
-    axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_major_locator(
+        MaxNLocator(most, steps=[1, 2, 5, 10]) if decades < 1 else LogLocator(subs=subs)
+    )
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.10f}".rstrip("0").removesuffix("."))
+    )
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -75,8 +75,10 @@ def loss(answers: LineAnswers, temperature: float = 1.0) -> float:
     """Return the mean loss of connectionist temporal classification, in nats a line."""
     from scipy.special import log_softmax
 
-    columns = log_softmax(answers.logits.astype(np.float64) / temperature, axis=-1)
-    return float(-np.mean(own_log_likelihoods(columns, _indices(answers.lines.texts))))
+    with np.errstate(invalid="ignore"):  # the loss of a network that diverged is no number
+        columns = log_softmax(answers.logits.astype(np.float64) / temperature, axis=-1)
+        likelihoods = own_log_likelihoods(columns, _indices(answers.lines.texts))
+    return float(-np.mean(likelihoods))
 
 
 def fit_temperature(answers: LineAnswers) -> float:

@@ -250,10 +250,10 @@ def judge(
 
 
 def _make_variables(model: keras.Model, x: Floats, y: Floats) -> None:
-    """Make what the optimizer and the metrics remember, which else the first step would.
+    """Make what the optimizer and, except on JAX, the metrics remember: else the first step would.
 
-    On TensorFlow, a step that makes variables is traced twice. JAX would compile each operation of
-    the network for it.
+    On TensorFlow, a step that makes variables is traced twice. On JAX, the answer that the metrics
+    need would compile each operation alone.
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)

@@ -2,10 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
+from mnist_classifier.learn.evaluation.calibration import Bin
 from mnist_classifier.learn.evaluation.figures import (
     augmentation_figure,
     example_figure,
     history_figure,
+    reliability_figure,
     save_png,
 )
 
@@ -37,6 +39,25 @@ def test_the_history_draws_every_epoch_and_marks_the_one_kept():
     assert not figure.get_suptitle()
 
 
+def shown(axis):
+    """Return the marks that a drawn axis shows."""
+    low, high = axis.get_view_interval()
+    labels = [tick.label1.get_text() for tick in axis.get_major_ticks()]
+    places = axis.get_majorticklocs()
+    return [label for label, place in zip(labels, places, strict=True) if low <= place <= high]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "marks"),
+    [([3, 9900], ["10", "100", "1,000", "10,000"]), ([1000], ["100", "1,000", "10,000"])],
+)
+def test_few_marks_count_the_images_of_a_confidence(tmp_path, sizes, marks):
+    bins = [Bin(0.5, 0.6, 0.55, 0.5, size) for size in sizes]
+    figure = reliability_figure(bins, bins)
+    save_png(figure, tmp_path / "reliability.png")
+    assert shown(figure.axes[1].yaxis) == marks
+
+
 def test_a_history_without_an_epoch_can_be_drawn(tmp_path):
     figure = history_figure([], [], "accuracy", "Accuracy (interrupted)", None, None)
     save_png(figure, tmp_path / "empty.png")
@@ -46,24 +67,17 @@ def test_a_history_without_an_epoch_can_be_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("losses", "marks"),
     [
-        ([1.1, 0.1, 0.01], ["0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"]),
-        ([0.068, 0.066], ["0.066", "0.0665", "0.067", "0.0675", "0.068"]),
-        ([0.5], ["0.5"]),
-        ([2.0, 0.0001], ["0.0001", "0.001", "0.01", "0.1", "1"]),
+        ([0.5, 0.4], ["0.4", "0.42", "0.44", "0.46", "0.48", "0.5"]),
+        ([0.06, 0.015], ["0.02", "0.03", "0.04", "0.05", "0.06"]),
+        ([0.4, 0.02], ["0.02", "0.03", "0.05", "0.1", "0.2", "0.3"]),
+        ([2.0, 0.002], ["0.003", "0.01", "0.03", "0.1", "0.3", "1"]),
+        ([2.0, 0.00002], ["0.0001", "0.001", "0.01", "0.1", "1"]),
     ],
 )
 def test_losses_and_epochs_are_marked_by_plain_numbers(tmp_path, losses, marks):
     figure = history_figure(losses, losses, "loss", "Loss", None, None)
     save_png(figure, tmp_path / "loss.png")
-
-    def shown(axis):
-        low, high = sorted(axis.get_view_interval())
-        labels = [tick.label1.get_text() for tick in axis.get_major_ticks() if tick.label1]
-        places = axis.get_majorticklocs()
-        return [t for t, place in zip(labels, places, strict=True) if low <= place <= high]
-
     (axes,) = figure.axes
-    assert set(marks) <= set(shown(axes.yaxis))
-    assert len(shown(axes.yaxis)) <= 12
+    assert shown(axes.yaxis) == marks
     assert not any(text.get_text() for text in axes.yaxis.get_minorticklabels())
     assert shown(axes.xaxis) == [str(epoch) for epoch in range(1, 1 + len(losses))]
