@@ -259,16 +259,21 @@ def _mark_plainly(axis: Axis, most: int) -> None:
         most: About how many marks there is room for.
     """
     low, high = axis.get_view_interval()
-    decades = math.log10(high / low)
+    decades = math.log10(high) - math.log10(low)
     denser = ((1, 2, 3, 5), (1, 3))
     subs = next((subs for subs in denser if len(subs) * decades <= most), (1,))
     axis.set_major_locator(
         MaxNLocator(most, steps=[1, 2, 5, 10]) if decades < 1 else LogLocator(subs=subs)
     )
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.10f}".rstrip("0").removesuffix("."))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float) -> str:
+    """Return a number without a power of ten, where there is room for it."""
+    if 1e-6 < value < 1e6:
+        return f"{value:,.10f}".rstrip("0").removesuffix(".")
+    return f"{value:g}"
 
 
 def _add_note(figure: Figure, note: str | None) -> None:

@@ -72,6 +72,7 @@ def test_a_history_without_an_epoch_can_be_drawn(tmp_path):
         ([0.4, 0.02], ["0.02", "0.03", "0.05", "0.1", "0.2", "0.3"]),
         ([2.0, 0.002], ["0.003", "0.01", "0.03", "0.1", "0.3", "1"]),
         ([2.0, 0.00002], ["0.0001", "0.001", "0.01", "0.1", "1"]),
+        ([3e20, 2e20], ["2e+20", "2.2e+20", "2.4e+20", "2.6e+20", "2.8e+20", "3e+20"]),
     ],
 )
 def test_losses_and_epochs_are_marked_by_plain_numbers(tmp_path, losses, marks):
