@@ -15,6 +15,7 @@ from mnist_classifier.learn.networks.inspection import predict
 from mnist_classifier.learn.training import allocator
 from mnist_classifier.learn.training.batches import Order, ahead, in_batches
 from mnist_classifier.learn.training.checkpoints import Arrays, Checkpoint, Checkpoints
+from mnist_classifier.learn.training.signals import SignalsDeferred
 from mnist_classifier.learn.training.stages import (
     QUANTITIES,
     History,
@@ -38,9 +39,10 @@ def fit(
 ) -> Training:
     """Train a network as planned, from its last checkpoint if it has one.
 
-    Ctrl-C ends the training early but in order: the best weights so far, or the last finished
-    epoch's, are restored and what was recorded is returned. From here on the process keeps freed
-    memory, see `allocator.keep_freed`.
+    Ctrl-C ends the training early but in order, after the batch under way, or on an accelerator the
+    epoch: the best weights so far, or the last finished epoch's, are restored and what was recorded
+    is returned. A second Ctrl-C waits for nothing. From here on the process keeps freed memory, see
+    `allocator.keep_freed`.
 
     Args:
         model: A compiled network.
@@ -64,23 +66,30 @@ def fit(
             callbacks.on_epoch_end(
                 epochs_before + epoch, {name: of[epoch] for name, of in loop.history.items()}
             )
-    batch_end = keras.callbacks.LambdaCallback(on_train_batch_end=callbacks.on_train_batch_end)
+    signals = SignalsDeferred()
+
+    def batch_ended(batch: int, logs: Any) -> None:
+        callbacks.on_train_batch_end(batch, logs)
+        signals.handle()
+
+    batch_end = keras.callbacks.LambdaCallback(on_train_batch_end=batch_ended)
     left = range(plan.epochs if loop.stopped else loop.finished, plan.epochs)
     interrupted, unsaved, saved = False, None, time.perf_counter()
     try:
         made = ahead(lambda epoch: plan.images(loop.seed, epoch), left)
         for epoch, (x, y, order) in zip(left, made, strict=True):
-            callbacks.on_epoch_begin(epochs_before + epoch)
-            logs = loop.run_epoch(epoch, x, y, order, batch_end)
-            if checkpoints:
-                unsaved = epoch + 1, loop.checkpoint()
-                ended = loop.stopped or epoch + 1 == plan.epochs
-                if not plan.on_device or ended or time.perf_counter() - saved > _SAVED_EVERY:
-                    checkpoints.save(*unsaved)
-                    unsaved, saved = None, time.perf_counter()
-            callbacks.on_epoch_end(epochs_before + epoch, logs)
-            if loop.stopped:
-                break
+            with signals:
+                callbacks.on_epoch_begin(epochs_before + epoch)
+                logs = loop.run_epoch(epoch, x, y, order, batch_end)
+                if checkpoints:
+                    unsaved = epoch + 1, loop.checkpoint()
+                    ended = loop.stopped or epoch + 1 == plan.epochs
+                    if not plan.on_device or ended or time.perf_counter() - saved > _SAVED_EVERY:
+                        checkpoints.save(*unsaved)
+                        unsaved, saved = None, time.perf_counter()
+                callbacks.on_epoch_end(epochs_before + epoch, logs)
+                if loop.stopped:
+                    break
     except KeyboardInterrupt:
         interrupted = True
         if checkpoints and unsaved:

@@ -1,3 +1,4 @@
+import signal
 from dataclasses import replace
 
 import keras
@@ -84,6 +85,13 @@ def test_early_stopping_keeps_the_best_epoch(wrong, trained):
     assert kept == pytest.approx(min(losses), rel=1e-4)
 
 
+class PressingCtrlC:
+    """Presses it where exceptions are lost: in what the garbage collector calls."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
 class CtrlC(keras.callbacks.Callback):
     """Interrupts in the middle of an epoch."""
 
@@ -96,7 +104,9 @@ class CtrlC(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.now == self.epoch:
-            raise KeyboardInterrupt
+            assert batch <= 1, "training went on"
+            if batch == 1:
+                PressingCtrlC()
 
 
 @pytest.mark.parametrize("epoch", [0, 3])
