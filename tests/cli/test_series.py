@@ -1,11 +1,7 @@
-"""`mnist train --seeds`: a series killed at any moment goes on as if it had not been."""
+"""`mnist train --seeds`: the same training from several seeds."""
 
 import json
-import sys
 
-import pytest
-
-from tests.cli.test_resume import FEW_STEPS, results, run, start, wait_for_a_new_checkpoint
 from tests.cli.test_train import FILES, train
 from tests.conftest import small_arrays, write_idx_folder
 
@@ -59,23 +55,3 @@ def test_too_few_images_leave_no_series(tmp_path, capsys):
     assert train("--data-dir", folder, "--output", tmp_path / "run", "--seeds", 2) == 2
     assert "too few to split" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
-def test_a_series_cut_off_goes_on_bit_for_bit(launcher, small_dir, tmp_path):
-    settings = ("--data-dir", small_dir, "--epochs", 12, *FEW_STEPS, "--deterministic")
-    alone, cut = tmp_path / "alone", tmp_path / "series"
-    code, output = run(launcher, *settings, "--seed", 1, "--output", alone)
-    assert code == 0, output
-    series = (*settings, "--output", cut, "--seeds", 2)
-    process = start(launcher, *series)
-    wait_for_a_new_checkpoint(process, cut / "seed-1")
-    process.kill()
-    process.communicate()
-    assert (cut / "seed-0" / "report.html").exists()
-    assert not (cut / "seed-1" / "metrics.json").exists()
-    code, output = run(launcher, "--resume", cut)
-    assert code == 0, output
-    assert "mean of 2 seeds" in output
-    assert results(cut / "seed-1") == results(alone)
