@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from keras import layers
 from mnist_classifier import DigitReader
 from mnist_classifier.errors import OutputError
 from mnist_classifier.learn.export.run import export_run
+from tests.launcher import PROGRAM
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +27,10 @@ def run(tmp_path_factory):
     return folder
 
 
-def test_a_run_becomes_a_file_that_the_reader_uses(launcher, run, tmp_path):
+def test_a_run_becomes_a_file_that_the_reader_uses(run, tmp_path):
     out = tmp_path / "mo\n\x1bdel.onnx"
-    done = launcher.run("export", run, "--output", out)
+    command = [*PROGRAM, "export", run, "--output", out]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "differ by at most" in done.stdout
     assert [line.isprintable() for line in done.stdout.split("\n")[:-1]] == [True] * 3

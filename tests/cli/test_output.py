@@ -96,3 +96,9 @@ def test_a_training_is_saved_even_if_output_is_full(launcher, small_dir, tmp_pat
     output = tmp_path / "run"
     done = launcher.run(*training(small_dir, output), stdout=full, **ASCII)
     check_saved(done, output, 2)
+
+
+def test_a_training_is_saved_even_if_nothing_is_open(small_dir, tmp_path):
+    output = tmp_path / "run"
+    command = shlex.join(map(str, training(small_dir, output)))
+    check_saved(shell(f"mnist {command} <&- >&- 2>&-", **ASCII), output, 2)

@@ -1,5 +1,6 @@
 """What tests of learning share: small splits, and the training of any recipe on them."""
 
+import signal
 from dataclasses import dataclass
 
 import keras
@@ -125,3 +126,18 @@ def same_weights(one, other):
     """Say whether two networks have the same weights, to the bit."""
     pairs = zip(one.get_weights(), other.get_weights(), strict=True)
     return all((a == b).all() for a, b in pairs)
+
+
+class CtrlCWhenCollected:
+    """Presses Ctrl-C where exceptions are lost: as the garbage collector takes it away."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def ctrl_c_handler():
+    """Python's own handler of Ctrl-C, which a process in the background lacks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler

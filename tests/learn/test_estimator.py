@@ -35,7 +35,8 @@ def once(images):
 @pytest.mark.slow
 def test_scikit_learns_own_checks(monkeypatch):
     # Skipped where scikit-learn skips it: array API input, unless SCIPY_ARRAY_API is set.
-    # Each of some fifty trainings has few steps, which take less time than to trace one.
+    # Eager: most of these fifty trainings have a step or two, and to trace one takes longer. The
+    # tests below train as users do.
     untraced = functools.partialmethod(keras.Model.compile, run_eagerly=True)
     monkeypatch.setattr(keras.Model, "compile", untraced)
     classifier = DigitClassifier(epochs=1, batch_size=100, random_state=0)

@@ -58,7 +58,7 @@ def test_a_name_in_any_encoding_is_no_fault(serve_here):
 
     for encoding in (*ENCODINGS, "unknown", "", "\xff"):
         check(encoding)
-    assert len(gate.pictures) > 100
+    assert len(gate.pictures) > 900  # of some 1,000; the others were refused
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 
@@ -69,8 +69,11 @@ def shuffled(size: int, seed: int, epoch: int) -> Order:
     return np.random.default_rng((seed, epoch)).permutation(size)
 
 
-def ahead(make: Callable[[int], _Made], numbers: range) -> Iterator[_Made]:
-    """Yield what ``make`` makes of each number; the next is made while one is used."""
+def ahead(make: Callable[[int], _Made], numbers: range) -> Generator[_Made, None, None]:
+    """Yield what ``make`` makes of each number; the next is made while one is used.
+
+    To close it waits for the one that is being made.
+    """
     with ThreadPoolExecutor(1) as pool:
         pending = [pool.submit(make, number) for number in itertools.islice(numbers, 1)]
         for number in numbers:

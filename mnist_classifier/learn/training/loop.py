@@ -39,9 +39,10 @@ def fit(
 ) -> Training:
     """Train a network as planned, from its last checkpoint if it has one.
 
-    Ctrl-C ends the training early but in order, after the batch under way, or on an accelerator the
-    epoch: the best weights so far, or the last finished epoch's, are restored and what was recorded
-    is returned. A second Ctrl-C waits for nothing. From here on the process keeps freed memory, see
+    Ctrl-C ends the training early but in order: the best weights so far, or the last finished
+    epoch's, are restored and what was recorded is returned. It waits for Keras to look at callbacks
+    or for the end of validation; where an epoch is one call, for the epoch's end. A second Ctrl-C
+    does not wait for these. From here on the process keeps freed memory, see
     `allocator.keep_freed`.
 
     Args:
@@ -56,6 +57,7 @@ def fit(
     Raises:
         OutputError: A checkpoint cannot be written.
         RunError: A checkpoint is another network's, or all are damaged.
+        KeyboardInterrupt: Ctrl-C came again.
     """
     allocator.keep_freed()
     loop = _Loop(model, plan, seed)
@@ -75,8 +77,8 @@ def fit(
     batch_end = keras.callbacks.LambdaCallback(on_train_batch_end=batch_ended)
     left = range(plan.epochs if loop.stopped else loop.finished, plan.epochs)
     interrupted, unsaved, saved = False, None, time.perf_counter()
+    made = ahead(lambda epoch: plan.images(loop.seed, epoch), left)
     try:
-        made = ahead(lambda epoch: plan.images(loop.seed, epoch), left)
         for epoch, (x, y, order) in zip(left, made, strict=True):
             with signals:
                 callbacks.on_epoch_begin(epochs_before + epoch)
@@ -94,6 +96,8 @@ def fit(
         interrupted = True
         if checkpoints and unsaved:
             checkpoints.save(*unsaved)
+    finally:
+        made.close()  # else what is raised while its thread ends is lost
     return loop.finish(interrupted)
 
 

@@ -1,8 +1,8 @@
-"""Signals that end a training wait for the end of a step.
+"""Signals that end a training wait until no batch is under way.
 
-Python runs a signal's handler between any two of its instructions. One that raises, as Ctrl-C's
-does, may so raise where a library catches or loses exceptions, such as in what the garbage
-collector calls, and TensorFlow, left in the middle of a step, may end the process.
+Python calls a signal's handler between any two of its instructions, and the handler of Ctrl-C
+raises an exception there. Raised while garbage is collected, it is lost. Raised while TensorFlow
+traces or runs a batch, it makes a later training of the same process fail, or ends the process.
 """
 
 from __future__ import annotations
@@ -10,37 +10,46 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows lacks the last
+_AS_ONE = 0.5  # seconds: a terminal that closes sends its signal twice
 
 
-class SignalsDeferred(contextlib.AbstractContextManager["SignalsDeferred"]):
-    """Inside, signals that Python handles wait until `handle` is called, or until the end.
+class SignalsDeferred:
+    """Inside, signals with a handler in Python wait until `handle` is called, or until the end.
 
-    A second signal is handled at once. Only the main thread handles signals: in others, this does
-    nothing.
+    A second signal, half a second after the first or later, is handled at once. Where an error
+    leaves the block, a signal that waits is forgotten. Only the main thread handles signals: in
+    others, this does nothing.
     """
 
     def __init__(self) -> None:
         self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self._restoring = contextlib.ExitStack()
         self._waiting: int | None = None
+        self._came = 0.0  # when the one that waits did, by `time.monotonic`
 
     def __enter__(self) -> SignalsDeferred:
-        if threading.current_thread() is threading.main_thread():
-            for name in _ENDING:
-                number = getattr(signal, name, None)
+        self._waiting = None
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        with contextlib.ExitStack() as restoring:
+            for number in (getattr(signal, name, None) for name in _ENDING):
                 if number is not None and callable(handler := signal.getsignal(number)):
                     self._handlers[number] = handler
+                    restoring.callback(signal.signal, number, handler)
                     signal.signal(number, self._defer)
+            self._restoring = restoring.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self.handle()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._restoring.close()
+        if error is None:
+            self.handle()
 
     def handle(self) -> None:
         """Handle the signal that waits, if one does.
@@ -53,6 +62,8 @@ class SignalsDeferred(contextlib.AbstractContextManager["SignalsDeferred"]):
             self._handlers[number](number, None)
 
     def _defer(self, number: int, frame: FrameType | None) -> None:
-        if self._waiting is not None:
+        now = time.monotonic()
+        if self._waiting is None:
+            self._waiting, self._came = number, now
+        elif now - self._came >= _AS_ONE:
             self._handlers[number](number, frame)
-        self._waiting = number

@@ -1,4 +1,3 @@
-import signal
 from dataclasses import replace
 
 import keras
@@ -9,6 +8,7 @@ from mnist_classifier.learn.data.augmentation import Deformation
 from mnist_classifier.learn.data.dataset import Split, Splits
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_classifier.learn.training import loop
+from tests.learn.conftest import CtrlCWhenCollected
 
 RECIPE = replace(DNN, epochs=6, batch_size=16, learning_rate=1e-3)
 
@@ -85,13 +85,6 @@ def test_early_stopping_keeps_the_best_epoch(wrong, trained):
     assert kept == pytest.approx(min(losses), rel=1e-4)
 
 
-class PressingCtrlC:
-    """Presses it where exceptions are lost: in what the garbage collector calls."""
-
-    def __del__(self):
-        signal.raise_signal(signal.SIGINT)
-
-
 class CtrlC(keras.callbacks.Callback):
     """Interrupts in the middle of an epoch."""
 
@@ -106,11 +99,11 @@ class CtrlC(keras.callbacks.Callback):
         if self.now == self.epoch:
             assert batch <= 1, "training went on"
             if batch == 1:
-                PressingCtrlC()
+                CtrlCWhenCollected()
 
 
 @pytest.mark.parametrize("epoch", [0, 3])
-def test_ctrl_c_keeps_what_was_learned(splits, epoch, trained):
+def test_ctrl_c_keeps_what_was_learned(splits, epoch, trained, ctrl_c_handler):
     model, training = trained(RECIPE, callbacks=[CtrlC(epoch)])
     assert training.interrupted
     assert training.epochs == epoch

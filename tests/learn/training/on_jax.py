@@ -5,6 +5,7 @@ The accelerator's way of training is tried on the processor, as where TensorFlow
 
 import gc
 import json
+import signal
 import sys
 
 sys.modules["tensorflow"] = None
@@ -67,7 +68,7 @@ def trained(recipe, on_device, folder=None, stop_after=None, seed=0):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             if epoch + 1 == stop_after:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
 
     checkpoints = None
     if folder:
@@ -87,6 +88,7 @@ def trained_on_device(recipe):
 
 
 def main(folder):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background has none
     gc.freeze()  # or each session that is cleared looks through the libraries
     found = {}
     keras.utils.set_random_seed(0)
