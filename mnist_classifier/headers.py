@@ -14,6 +14,7 @@ from mnist_classifier.errors import PictureTooLargeError
 _NO_SIZE_MARKERS = frozenset({0xC4, 0xC8, 0xCC})  # among JPEG's SOF markers, 0xC0 to 0xCF
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})  # JPEG's markers that no length follows
 _MOST_ENTRIES = 10_000  # segments of a JPEG before its size, tags of a TIFF
+_MOST_CHUNKS = 100_000  # of a PNG; most programs write 8 KiB in each
 _TIFF_SIZES = ((256, 257), (322, 323))  # the tags of the image's width and height, of a tile's
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
 
@@ -26,7 +27,25 @@ def _png(content: bytes) -> tuple[int, int]:
     length, kind, width, height = struct.unpack_from(">I4sII", content, 8)
     if (length, kind) != (13, b"IHDR"):
         raise HeaderError("a PNG without IHDR at its start")
+    _check_chunks(content)
     return width, height
+
+
+def _check_chunks(content: bytes) -> None:
+    """Check that a PNG's chunks are there: OpenCV makes room for what one says before it reads it.
+
+    Raises:
+        HeaderError: One says that it is longer than the file, or there is no last one.
+    """
+    at = 8
+    for _ in range(_MOST_CHUNKS):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        at += 12 + length
+        if at > len(content):
+            raise HeaderError("cut short")
+        if kind == b"IEND":
+            return
+    raise HeaderError("a PNG with too many chunks")
 
 
 def _jpeg(content: bytes) -> tuple[int, int]:

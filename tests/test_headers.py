@@ -89,6 +89,27 @@ def test_other_formats_never_come_to_a_decoder(content):
     decode.assert_not_called()
 
 
+CHUNKS = {
+    "longer than the file": struct.pack(">I4s", 0x7FFFFFF0, b"tEXt") + bytes(60),
+    "a palette longer than the file": struct.pack(">I4s", 0x40000000, b"PLTE"),
+    "a frame longer than the file": struct.pack(">I4s", 0x7FFFFFF0, b"fdAT"),
+    "more than a picture has": 100_000 * struct.pack(">I4sI", 0, b"tEXt", 0),
+    "cut off in a chunk's head": None,
+}
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+def test_a_png_whose_chunks_are_not_there_is_not_decoded(chunks):
+    content = FILES[".png"]
+    head = 33  # bytes: the signature and IHDR
+    content = content[:-5] if chunks is None else content[:head] + chunks + content[head:]
+    with pytest.raises(HeaderError):
+        picture_size(content)
+    with mock.patch("cv2.imdecode") as decode, pytest.raises(PictureError, match="not a picture"):
+        load_picture(content)
+    decode.assert_not_called()
+
+
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     name=st.sampled_from(sorted(FILES)),

@@ -49,14 +49,17 @@ def common_predictions(runs: Sequence[Path]) -> list[Predictions]:
             taken where it is among them.
 
     Raises:
-        RunError: A run was not judged yet, or there is no test set that all share.
+        RunError: A run was not judged yet, there is no test set that all share, or its labels
+            differ.
     """
     if len(runs) < 2:
         raise RunError(f"got {len(runs)} run; expected two or more to compare: name another")
     judged = [_test_sets(run) for run in runs]
     for shared in judged[0]:
         if all(shared in sets for sets in judged):
-            return [sets[shared] for sets in judged]
+            found = [sets[shared] for sets in judged]
+            _check_alike(runs, found)
+            return found
     sets = "; ".join(
         f"{run} on {', '.join(found.dataset for found in sets.values())}"
         for run, sets in zip(runs, judged, strict=True)
@@ -65,6 +68,20 @@ def common_predictions(runs: Sequence[Path]) -> list[Predictions]:
         f"the runs were judged on different test sets ({sets}); expected one that all share: "
         "judge each on it with  mnist evaluate RUN --dataset … or --data-dir …"
     )
+
+
+def _check_alike(runs: Sequence[Path], predictions: Sequence[Predictions]) -> None:
+    """Check that runs that name one test set have its labels.
+
+    Raises:
+        RunError: Some have others than the first.
+    """
+    for run, own in zip(runs, predictions, strict=True):
+        if not np.array_equal(own.labels, predictions[0].labels):
+            raise RunError(
+                f"{run} and {runs[0]} have different labels of one test set, {own.dataset}; "
+                f"expected the same: judge both again with  mnist evaluate RUN"
+            )
 
 
 def _test_sets(run: Path) -> dict[tuple[str, str], Predictions]:

@@ -13,6 +13,7 @@ from mnist_classifier.npz import read_npz
 
 FILE = "answers.npz"
 _KINDS = {"dataset": "U", "sha256": "U", "labels": "u", "probabilities": "f"}
+_ROUNDED_ONE = 1.001  # the most that float32's probabilities sum to
 _LARGEST = 2**28  # bytes: answers to five million images
 
 
@@ -70,6 +71,9 @@ class Predictions:
         kinds = [array.dtype.kind for array in (text, hashes, labels, probabilities)]
         if kinds != list(_KINDS.values()):
             raise _damaged(path, f"{labels.dtype} and {probabilities.dtype}")
+        sums = probabilities.sum(axis=1)  # NaN and infinity fail each comparison
+        if labels.max() > 9 or not (probabilities.min() >= 0 and sums.max() <= _ROUNDED_ONE):
+            raise _damaged(path, "labels above 9, or numbers that are no probabilities")
         one, other = hashes.tolist()
         return cls(text.item(), (one, other), labels, probabilities)
 

@@ -20,7 +20,7 @@ import onnx
 from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.onnx_runtime import import_onnx_runtime
-from mnist_classifier.outputs import check_ordinary
+from mnist_classifier.outputs import check_ordinary, written_aside
 
 CARD_KEY = "mnist_classifier.card"
 TOLERANCE = 1e-5
@@ -149,9 +149,11 @@ def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> Path:
         check_ordinary(file, "--output")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
         text = json.dumps({**card, "sha256": hashlib.sha256(content).hexdigest()}, indent=2)
-        card_path.write_text(text + "\n", "utf-8")
+        with written_aside(path) as file:
+            file.write_bytes(content)
+        with written_aside(card_path) as file:
+            file.write_text(text + "\n", "utf-8")
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; expected a writable place: "
@@ -169,8 +171,8 @@ def write_litert(path: Path, network: keras.Model) -> None:
     """
     check_ordinary(path, "--output")
     try:
-        with _silence():
-            network.export(path, format="litert", verbose=False)
+        with _silence(), written_aside(path) as file:
+            network.export(file, format="litert", verbose=False)
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; expected a writable place: "

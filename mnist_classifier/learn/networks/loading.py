@@ -8,7 +8,7 @@ import math
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import h5py
@@ -65,14 +65,17 @@ def _check_sizes(path: Path, task: str) -> None:
     in a stateless scope, whose variables are never initialised, and in a thread of its own.
 
     Raises:
-        ValueError: The file is smaller than the network, or unpacks to far more than it is, or the
-            network is for another task.
+        ValueError: The file is smaller than the network, or unpacks to far more than it is, or a
+            member leads elsewhere, or the network is for another task.
     """
     size = path.stat().st_size
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > MOST_UNPACKED * size:
             raise ValueError(f"{size:,} bytes that unpack to {unpacked:,}")
+        for name in map(PurePath, archive.namelist()):
+            if name.is_absolute() or ".." in name.parts:
+                raise ValueError(f"a member, {str(name)!r}, that leads elsewhere")
         config = json.loads(archive.read("config.json"))
         weights = io.BytesIO(archive.read("model.weights.h5"))
     config.pop("compile_config", None)

@@ -14,6 +14,7 @@ MOST_EPOCHS = 10_000
 LARGEST_BATCH = 100_000
 LARGEST_SEED = 2**32 - 1
 
+_LARGEST = 2**26  # bytes; those of large test sets have some hundred thousand
 _DEEPEST = 20  # objects and lists within each other; ours have five
 _MISSING = object()
 
@@ -135,6 +136,7 @@ def _parsed(path: Path) -> dict[str, Any]:
             "mnist train: name another"
         )
     try:
+        check_length(path)
         values = json.loads(path.read_text("utf-8"))
         _check_form(values)
     except (OSError, ValueError, RecursionError) as error:
@@ -145,6 +147,16 @@ def _parsed(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RunError(f"{path} holds no JSON object; expected one: name another run")
     return values
+
+
+def check_length(path: Path) -> None:
+    """Check that a file of a run is no longer than any that this program writes.
+
+    Raises:
+        ValueError: It is.
+    """
+    if (size := path.stat().st_size) > _LARGEST:
+        raise ValueError(f"{size:,} bytes; at most {_LARGEST:,}")
 
 
 def _check_form(values: Any) -> None:

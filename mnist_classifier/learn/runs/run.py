@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_classifier.errors import OutputError, RunError
-from mnist_classifier.learn.runs.files import read_json
+from mnist_classifier.learn.runs.files import check_length, read_json
 from mnist_classifier.learn.training.checkpoints import FOLDER, Checkpoints
+from mnist_classifier.outputs import written_aside
 
 if TYPE_CHECKING:
     import keras
@@ -125,6 +126,7 @@ class Run:
         try:
             if not path.is_file():
                 raise ValueError("no such file")
+            check_length(path)
             with path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             names = dict.fromkeys([*rows[0], *QUANTITIES]) if rows else ()
@@ -150,15 +152,8 @@ class Run:
 
     @contextlib.contextmanager
     def _written_aside(self, name: str) -> Iterator[Path]:
-        """Yield a path to write to, then rename it: a reader finds a whole file or none."""
-        with self._writing(name) as path:
-            aside = path.with_name(f".{name}")
-            aside.unlink(missing_ok=True)  # a link, or what blocks when it is opened
-            try:
-                yield aside
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
+        with self._writing(name) as path, written_aside(path) as aside:
+            yield aside
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -202,10 +197,16 @@ def resumed_run(path: Path) -> Iterator[Run]:
     """Open the folder of a run that was cut short.
 
     Raises:
-        RunError: It is no run folder, or the run is finished.
+        RunError: It is no run folder, the run is finished, or a folder in it is a link.
     """
     run = Run(path)
     run.load_json("config.json")
+    for inner in path.rglob("*"):
+        if inner.is_symlink() and inner.is_dir():
+            raise RunError(
+                f"{inner} is a link to a folder, in which files would be written and removed; "
+                "expected folders of the run's own: copy there what it leads to"
+            )
     if not run.can_go_on():
         raise RunError(
             f"{path} is finished; expected a run that was cut short: name another; or, for more "

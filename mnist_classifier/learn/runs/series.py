@@ -14,7 +14,7 @@ from typing import Any
 
 from scipy import stats
 
-from mnist_classifier.errors import SettingsError
+from mnist_classifier.errors import RunError, SettingsError
 from mnist_classifier.learn.data.dataset import Dataset
 from mnist_classifier.learn.recipes import registry
 from mnist_classifier.learn.runs.files import LARGEST_SEED
@@ -72,9 +72,18 @@ class Series:
         return [self.result(n) for n in sorted(begun) if n in seeds and self.is_finished(n)]
 
     def settings_of(self, seed: int) -> Settings:
-        """Return the settings with which a seed's run begins, or goes on."""
+        """Return the settings with which a seed's run begins, or goes on.
+
+        Raises:
+            RunError: The run's folder is a link.
+        """
         path = self.run(seed).path
         settings = replace(self.settings, seed=seed)
+        if path.is_symlink():
+            raise RunError(
+                f"{path} is a link, and the run would be written elsewhere; expected a folder of "
+                "the series' own: copy there what it leads to"
+            )
         if (path / "config.json").exists():
             return replace(settings, output=None, resume=path)
         # A process that was killed may have made the folder and learned nothing.

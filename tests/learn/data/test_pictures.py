@@ -130,7 +130,7 @@ def replace_by(make):
 
 
 WRONG = {
-    "cut": (damage(lambda content: content[:200]), "it is damaged"),
+    "cut": (damage(lambda content: content[:200]), "or is damaged"),
     "flipped": (damage(lambda c: c[:200] + bytes([c[200] ^ 85]) + c[201:]), "it is damaged"),
     "no picture": (damage(lambda content: b"hello"), "it is no picture"),
     "empty": (damage(lambda content: b""), "it is no picture"),

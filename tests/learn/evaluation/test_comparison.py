@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,6 +73,27 @@ def test_a_run_that_was_not_judged_and_a_lone_run_are_refused(tmp_path):
         common_predictions([one])
     with pytest.raises(RunError, match=r"holds no answers\.npz.*mnist evaluate"):
         common_predictions([one, tmp_path / "none"])
+
+
+@pytest.mark.parametrize("labels", [np.zeros(20, np.uint8), np.ones(40, np.uint8)])
+def test_runs_with_different_labels_of_one_test_set_are_refused(tmp_path, labels):
+    own = answers("mnist")
+    other = replace(own, labels=labels, probabilities=own.probabilities[: len(labels)])
+    runs = run(tmp_path / "one", answers=own), run(tmp_path / "two", answers=other)
+    with pytest.raises(RunError, match=r"two and .*one have different labels of one test set"):
+        common_predictions(runs)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probability"),
+    [(0, np.nan), (0, np.inf), (0, -0.1), (0, 1e30), (0, 2), (10, 0.1), (255, 0.1)],
+)
+def test_senseless_answers_are_refused(tmp_path, labels, probability):
+    own = answers("mnist")
+    own.labels[3], own.probabilities[5, 7] = labels, probability
+    own.save(tmp_path / "answers.npz")
+    with pytest.raises(RunError, match="labels above 9, or numbers that are no probabilities"):
+        Predictions.load(tmp_path / "answers.npz")
 
 
 @given(st.binary(max_size=200))

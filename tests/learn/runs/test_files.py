@@ -23,10 +23,11 @@ from mnist_classifier.learn.export import digits, onnx_file
 from mnist_classifier.learn.export.run import export_run
 from mnist_classifier.learn.networks import loading
 from mnist_classifier.learn.networks.architectures import line_network
-from mnist_classifier.learn.runs.run import Run
+from mnist_classifier.learn.runs.run import Run, resumed_run
 from mnist_classifier.learn.runs.settings import Settings
 from mnist_classifier.learn.training.checkpoints import Checkpoint, Checkpoints
 from mnist_images_classification import main
+from tests.conftest import asks_for_at_most
 from tests.learn.conftest import SILENT
 
 
@@ -188,9 +189,33 @@ def test_nothing_is_written_through_a_link_or_into_a_pipe(run, tmp_path):
     mine.write_text("precious")
     (run / ".metrics.json").symlink_to(mine)
     (run / ".space").symlink_to(mine)
+    (run / "digits.onnx").symlink_to(mine)
+    (run / "digits.json").hardlink_to(mine)
     os.mkfifo(run / ".report.html")
     evaluate(run)
+    export_run(run)
     assert mine.read_text() == "precious"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes links")
+@pytest.mark.parametrize("name", ["checkpoints", "tensorboard", "checkpoints/teacher"])
+def test_training_does_not_go_on_in_a_folder_elsewhere(run, tmp_path, name):
+    (run / "metrics.json").unlink()
+    (run / name).parent.mkdir(exist_ok=True)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "epoch-00001").write_text("precious")
+    (run / name).symlink_to(elsewhere)
+    with pytest.raises(RunError, match="is a link to a folder"), resumed_run(run):
+        pass
+    assert (elsewhere / "epoch-00001").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.json", "history.csv"])
+def test_a_file_longer_than_any_of_ours_is_not_read(run, name):
+    os.truncate(run / name, 2**26 + 1)
+    with asks_for_at_most(10**7), pytest.raises(RunError, match=f"{name} cannot be read"):
+        evaluate(run)
 
 
 def test_a_run_killed_before_its_figures_were_saved_is_judged(run):

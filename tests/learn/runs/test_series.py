@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 
 import keras
@@ -102,6 +103,15 @@ def test_finished_seeds_are_kept_half_trained_ones_go_on_and_others_begin(datase
     saved = json.loads((series.path / "series.json").read_text())
     assert saved["runs"] == [result(3, 0.9)]
     assert saved["summary"]["finished"] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a link")
+def test_a_run_that_lies_elsewhere_is_not_gone_on_with(tmp_path, dataset):
+    with opened(Settings(output=tmp_path / "series"), 2, dataset) as series:
+        (tmp_path / "elsewhere").mkdir()
+        series.run(1).path.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(RunError, match="seed-1 is a link"):
+            series.settings_of(1)
 
 
 @pytest.mark.parametrize(
