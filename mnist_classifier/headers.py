@@ -14,6 +14,7 @@ from mnist_classifier.errors import PictureTooLargeError
 _NO_SIZE_MARKERS = frozenset({0xC4, 0xC8, 0xCC})  # among JPEG's SOF markers, 0xC0 to 0xCF
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})  # JPEG's markers that no length follows
 _MOST_ENTRIES = 10_000  # segments of a JPEG before its size, tags of a TIFF
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 100_000  # of a PNG; most programs write 8 KiB in each
 _TIFF_SIZES = ((256, 257), (322, 323))  # the tags of the image's width and height, of a tile's
 _TIFF_TYPES = {3: "H", 4: "I", 16: "Q"}
@@ -27,24 +28,24 @@ def _png(content: bytes) -> tuple[int, int]:
     length, kind, width, height = struct.unpack_from(">I4sII", content, 8)
     if (length, kind) != (13, b"IHDR"):
         raise HeaderError("a PNG without IHDR at its start")
-    _check_chunks(content)
+    _end_of_png(content)
     return width, height
 
 
-def _check_chunks(content: bytes) -> None:
-    """Check that a PNG's chunks are there: OpenCV makes room for what one says before it reads it.
+def _end_of_png(content: bytes) -> int:
+    """Return where a PNG's last chunk ends; it and those before it are in the file.
 
     Raises:
-        HeaderError: One says that it is longer than the file, or there is no last one.
+        HeaderError: A chunk says that it is longer than the file, or there is no last one.
     """
     at = 8
     for _ in range(_MOST_CHUNKS):
         length, kind = struct.unpack_from(">I4s", content, at)
-        at += 12 + length
+        at += 12 + int(length)
         if at > len(content):
             raise HeaderError("cut short")
         if kind == b"IEND":
-            return
+            return at
     raise HeaderError("a PNG with too many chunks")
 
 
@@ -130,7 +131,7 @@ def _tiff_sizes(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 _FORMATS: tuple[tuple[bytes, Callable[[bytes], tuple[int, int]]], ...] = (
-    (b"\x89PNG\r\n\x1a\n", _png),
+    (_PNG, _png),
     (b"\xff\xd8\xff", _jpeg),
     (b"RIFF", _webp),
     (b"BM", _bmp),
@@ -165,6 +166,17 @@ def picture_size(content: bytes) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise HeaderError(f"{width} × {height} pixels")
     return width, height
+
+
+def without_rest(content: bytes) -> bytes:
+    """Return a picture file without what follows the end of a PNG.
+
+    OpenCV reads on in some PNGs, and makes room for what a chunk there says before it reads it.
+
+    Args:
+        content: A file whose size `picture_size` has returned.
+    """
+    return content[: _end_of_png(content)] if content.startswith(_PNG) else content
 
 
 def check_pixels(width: int, height: int, max_pixels: int, name: str) -> None:

@@ -1,6 +1,8 @@
 """Nothing larger than allowed is decoded, whatever a header says, and says twice."""
 
+import contextlib
 import struct
+import zlib
 from unittest import mock
 
 import cv2
@@ -108,6 +110,36 @@ def test_a_png_whose_chunks_are_not_there_is_not_decoded(chunks):
     with mock.patch("cv2.imdecode") as decode, pytest.raises(PictureError, match="not a picture"):
         load_picture(content)
     decode.assert_not_called()
+
+
+def chunk(kind, data=b""):
+    return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+BLANK = cv2.imencode(".png", np.full((HEIGHT, WIDTH), 255, np.uint8))[1].tobytes()
+MOVES = chunk(b"acTL", struct.pack(">II", 3, 0))
+FRAME = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, WIDTH, HEIGHT, 0, 0, 1, 1, 0, 0))
+END = chunk(b"IEND")
+WITH_END = {
+    "a picture": FILES[".png"],
+    "a blank picture, whose further frames are looked at": BLANK[:33] + MOVES + BLANK[33:],
+    "no picture": BLANK[:33] + END,
+    "a frame, no picture": BLANK[:33] + MOVES + FRAME + END,
+}
+
+
+@pytest.mark.parametrize("content", WITH_END.values(), ids=WITH_END)
+def test_nothing_after_a_pngs_end_comes_to_a_decoder(content):
+    given = []
+
+    def told(real):
+        return lambda buffer, *others: given.append(bytes(buffer)) or real(buffer, *others)
+
+    decoders = {name: told(getattr(cv2, name)) for name in ("imdecode", "imdecodeanimation")}
+    with mock.patch.multiple(cv2, **decoders), contextlib.suppress(PictureError):
+        load_picture(content + FRAME + struct.pack(">I4s", 0x7FFFFFF0, b"fdAT"))
+    assert given
+    assert set(given) == {content}
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))

@@ -62,7 +62,7 @@ BELOW[""] = {"read", "version", "normalisation"}  # the package's public names
 BELOW["__main__"] = {"root script"}
 BELOW["root script"] = set(BELOW) - {"__main__"}
 # Within runs, the folder of a run knows files alone.
-FILES_ALONE = {"errors", "outputs", "learn.training.checkpoints", "learn.training.stages"}
+FILES_ALONE = {"errors", "learn.training.checkpoints", "learn.training.stages"}
 FILES_ALONE |= {"learn.networks.loading", "learn.runs.files"}
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mnist_classifier import headers
 from mnist_classifier.errors import PictureError
-from mnist_classifier.headers import HeaderError, check_pixels, picture_size
+from mnist_classifier.headers import HeaderError, check_pixels, picture_size, without_rest
 from mnist_classifier.read.animation import further_frames, may_move
 from mnist_classifier.read.formats import PDF, count_pages, decode, format_of
 from mnist_classifier.read.memory import memory_errors
@@ -203,6 +203,7 @@ def _from_bytes(
         decoded = _decode(content, flags, name)
         _check_size(decoded, (-(-width // scale), -(-height // scale)), name)
         return np.asarray(decoded, np.uint8), (2.0 if halve else 1.0)
+    content = without_rest(content)
     decoded = _decode(content, cv2.IMREAD_UNCHANGED, name)
     orientation = _exif_orientation(content)
     picture = _finished(decoded, (width, height), orientation, name)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_classifier.errors import DataError
-from mnist_classifier.headers import SUFFIXES, HeaderError, picture_size
+from mnist_classifier.headers import SUFFIXES, HeaderError, picture_size, without_rest
 from mnist_classifier.idx import entries
 from mnist_classifier.learn.arrays import Images, Labels
 from mnist_classifier.learn.data.dataset import CLASSES, SIDE
@@ -188,7 +188,7 @@ def _grey(path: Path, content: bytes) -> npt.NDArray[np.uint8]:
     is_jpeg = content.startswith(b"\xff\xd8")  # which may be turned by EXIF, and has no alpha
     flags = cv2.IMREAD_GRAYSCALE if is_jpeg else cv2.IMREAD_UNCHANGED
     try:
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        decoded = cv2.imdecode(np.frombuffer(without_rest(content), np.uint8), flags)
     except (cv2.error, MemoryError) as error:
         raise _unreadable(path, "it is damaged") from error
     if decoded is None or sorted(decoded.shape[:2]) != sorted((height, width)):

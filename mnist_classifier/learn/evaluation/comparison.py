@@ -80,7 +80,7 @@ def _check_alike(runs: Sequence[Path], predictions: Sequence[Predictions]) -> No
         if not np.array_equal(own.labels, predictions[0].labels):
             raise RunError(
                 f"{run} and {runs[0]} have different labels of one test set, {own.dataset}; "
-                f"expected the same: judge both again with  mnist evaluate RUN"
+                "expected the same: judge both again with  mnist evaluate RUN"
             )
 
 

@@ -13,7 +13,7 @@ from mnist_classifier.npz import read_npz
 
 FILE = "answers.npz"
 _KINDS = {"dataset": "U", "sha256": "U", "labels": "u", "probabilities": "f"}
-_ROUNDED_ONE = 1.001  # the most that float32's probabilities sum to
+_ROUNDED_ONE = 1.001  # with more room than float32's rounding needs
 _LARGEST = 2**28  # bytes: answers to five million images
 
 
@@ -73,7 +73,11 @@ class Predictions:
             raise _damaged(path, f"{labels.dtype} and {probabilities.dtype}")
         sums = probabilities.sum(axis=1)  # NaN and infinity fail each comparison
         if labels.max() > 9 or not (probabilities.min() >= 0 and sums.max() <= _ROUNDED_ONE):
-            raise _damaged(path, "labels above 9, or numbers that are no probabilities")
+            raise RunError(
+                f"{path} holds labels above 9 or numbers that are no probabilities, as a network "
+                "answers that has diverged; expected labels and probabilities: leave the run out, "
+                "or train it again"
+            )
         one, other = hashes.tolist()
         return cls(text.item(), (one, other), labels, probabilities)
 

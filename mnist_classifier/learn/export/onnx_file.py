@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ import onnx
 from mnist_classifier.errors import ModelError, OutputError
 from mnist_classifier.learn.arrays import Floats
 from mnist_classifier.onnx_runtime import import_onnx_runtime
-from mnist_classifier.outputs import check_ordinary, written_aside
+from mnist_classifier.outputs import check_ordinary
 
 CARD_KEY = "mnist_classifier.card"
 TOLERANCE = 1e-5
@@ -150,10 +151,9 @@ def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**card, "sha256": hashlib.sha256(content).hexdigest()}, indent=2)
-        with written_aside(path) as file:
-            file.write_bytes(content)
-        with written_aside(card_path) as file:
-            file.write_text(text + "\n", "utf-8")
+        with _replacing(path, card_path) as (model_file, card_file):
+            model_file.write_bytes(content)
+            card_file.write_text(text + "\n", "utf-8")
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; expected a writable place: "
@@ -171,7 +171,7 @@ def write_litert(path: Path, network: keras.Model) -> None:
     """
     check_ordinary(path, "--output")
     try:
-        with _silence(), written_aside(path) as file:
+        with _silence(), _replacing(path) as (file,):
             network.export(file, format="litert", verbose=False)
     except OSError as error:
         raise OutputError(
@@ -184,6 +184,21 @@ def write_litert(path: Path, network: keras.Model) -> None:
             f"this Keras ({keras.__version__}) cannot export LiteRT: {reason}; "
             "expected one that can: export ONNX instead"
         ) from error
+
+
+@contextlib.contextmanager
+def _replacing(*paths: Path) -> Iterator[list[Path]]:
+    """Yield paths to write to, then rename what lies there to ``paths``, all in one folder.
+
+    So a link is replaced and not written through, and nothing is changed if one cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=paths[0].parent) as folder:
+        made = [Path(folder, path.name) for path in paths]
+        yield made
+        for new, path in zip(made, paths, strict=True):
+            if path.exists():
+                shutil.copymode(path, new)
+            new.replace(path)
 
 
 @contextlib.contextmanager

@@ -10,14 +10,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_classifier.errors import OutputError, RunError
-from mnist_classifier.learn.runs.files import check_length, read_json
+from mnist_classifier.learn.runs.files import MOST_EPOCHS, check_length, read_json
 from mnist_classifier.learn.training.checkpoints import FOLDER, Checkpoints
-from mnist_classifier.outputs import written_aside
 
 if TYPE_CHECKING:
     import keras
@@ -128,10 +127,15 @@ class Run:
                 raise ValueError("no such file")
             check_length(path)
             with path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            names = dict.fromkeys([*rows[0], *QUANTITIES]) if rows else ()
-            return {name: [float(row[name]) for row in rows] for name in names}
-        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+                written = (row for row in csv.reader(file) if row)
+                names, *rows = [*islice(written, MOST_EPOCHS + 2)] or [[]]
+            if len(rows) > MOST_EPOCHS or any(len(row) != len(names) for row in rows):
+                raise ValueError(f"more than {MOST_EPOCHS:,} epochs, or rows that are not alike")
+            columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
+            if columns and not columns.keys() >= set(QUANTITIES):
+                raise ValueError(f"columns {', '.join(columns)[:60]}")
+            return {name: [float(value) for value in values] for name, values in columns.items()}
+        except (OSError, ValueError, csv.Error) as error:
             raise RunError(
                 f"{path} cannot be read ({error}); expected a row of numbers an epoch, "
                 f"{', '.join(QUANTITIES)} in each: "
@@ -152,8 +156,15 @@ class Run:
 
     @contextlib.contextmanager
     def _written_aside(self, name: str) -> Iterator[Path]:
-        with self._writing(name) as path, written_aside(path) as aside:
-            yield aside
+        """Yield a path to write to, then rename it: a reader finds a whole file or none."""
+        with self._writing(name) as path:
+            aside = path.with_name(f".{name}")
+            aside.unlink(missing_ok=True)  # a link, or what blocks when it is opened
+            try:
+                yield aside
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -197,15 +208,15 @@ def resumed_run(path: Path) -> Iterator[Run]:
     """Open the folder of a run that was cut short.
 
     Raises:
-        RunError: It is no run folder, the run is finished, or a folder in it is a link.
+        RunError: It is no run folder, the run is finished, or a link lies in it.
     """
     run = Run(path)
     run.load_json("config.json")
     for inner in path.rglob("*"):
-        if inner.is_symlink() and inner.is_dir():
+        if inner.is_symlink():
             raise RunError(
-                f"{inner} is a link to a folder, in which files would be written and removed; "
-                "expected folders of the run's own: copy there what it leads to"
+                f"{inner} is a link, and files elsewhere would be changed or sent; "
+                "expected the run's own: copy there what it leads to, or remove it"
             )
     if not run.can_go_on():
         raise RunError(

@@ -17,6 +17,8 @@ from mnist_classifier.learn.runs.settings import Settings
 
 Values = Mapping[str, Any]
 
+_FIGURES = ("accuracy.png", "augmentation.png", "example.png", "loss.png")
+
 
 class TensorBoard(keras.callbacks.Callback):
     """Writes ``tensorboard/`` in the run folder: settings, curves, test figures, pictures.
@@ -59,7 +61,7 @@ class TensorBoard(keras.callbacks.Callback):
         with self._writers["test"].as_default(step=metrics["epochs"]):
             for name in ("loss", "accuracy"):
                 self._summary.scalar(name, metrics[f"test_{name}"])
-            for path in sorted(self._folder.glob("*.png")):
+            for path in filter(Path.is_file, (self._folder / name for name in _FIGURES)):
                 picture = matplotlib.image.imread(path)  # (height, width, 4), in [0, 1]
                 self._summary.image(f"figures/{path.stem}", picture[None])
         self.abandon()

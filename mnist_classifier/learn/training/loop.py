@@ -41,8 +41,8 @@ def fit(
 
     Ctrl-C ends the training early but in order: the best weights so far, or the last finished
     epoch's, are restored and what was recorded is returned. It waits for Keras to look at callbacks
-    or for the end of validation; where an epoch is one call, for the epoch's end. A second Ctrl-C
-    does not wait for these. From here on the process keeps freed memory, see
+    or for the end of validation; where an epoch is one call, for the epoch's end. A second Ctrl-C,
+    half a second later or more, does not wait. From here on the process keeps freed memory, see
     `allocator.keep_freed`.
 
     Args:
@@ -57,7 +57,7 @@ def fit(
     Raises:
         OutputError: A checkpoint cannot be written.
         RunError: A checkpoint is another network's, or all are damaged.
-        KeyboardInterrupt: Ctrl-C came again.
+        KeyboardInterrupt: Ctrl-C came again while the training was being ended.
     """
     allocator.keep_freed()
     loop = _Loop(model, plan, seed)

@@ -22,9 +22,9 @@ _AS_ONE = 0.5  # seconds: a terminal that closes sends its signal twice
 class SignalsDeferred:
     """Inside, signals with a handler in Python wait until `handle` is called, or until the end.
 
-    A second signal, half a second after the first or later, is handled at once. Where an error
-    leaves the block, a signal that waits is forgotten. Only the main thread handles signals: in
-    others, this does nothing.
+    A second signal is handled at once; the same one within half a second is taken for the first.
+    Where an error leaves the block, a signal that waits is forgotten. Only the main thread handles
+    signals: in others, this does nothing.
     """
 
     def __init__(self) -> None:
@@ -65,5 +65,5 @@ class SignalsDeferred:
         now = time.monotonic()
         if self._waiting is None:
             self._waiting, self._came = number, now
-        elif now - self._came >= _AS_ONE:
+        elif number != self._waiting or now - self._came >= _AS_ONE:
             self._handlers[number](number, frame)

@@ -54,14 +54,17 @@ def test_each_signal_that_ends_a_training_is_handled_once_and_later(called, numb
     assert called == [number]
 
 
-@pytest.mark.parametrize(("as_one", "at_once"), [(0, [NUMBERS[1]]), (60, [])])
+@pytest.mark.parametrize(
+    ("second", "as_one", "at_once"),
+    [(NUMBERS[1], 60, [NUMBERS[1]]), (NUMBERS[0], 0, [NUMBERS[0]]), (NUMBERS[0], 60, [])],
+)
 def test_a_second_signal_is_handled_at_once_unless_it_is_the_first_sent_twice(
-    called, monkeypatch, as_one, at_once
+    called, monkeypatch, second, as_one, at_once
 ):
     monkeypatch.setattr(signals, "_AS_ONE", as_one)
     with SignalsDeferred():
         signal.raise_signal(NUMBERS[0])
-        signal.raise_signal(NUMBERS[1])
+        signal.raise_signal(second)
         assert called == at_once
     assert called == [*at_once, NUMBERS[0]]
 
