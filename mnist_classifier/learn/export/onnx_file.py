@@ -149,7 +149,6 @@ def write_model(path: Path, content: bytes, card: Mapping[str, Any]) -> Path:
     for file in (path, card_path):
         check_ordinary(file, "--output")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**card, "sha256": hashlib.sha256(content).hexdigest()}, indent=2)
         with _replacing(path, card_path) as (model_file, card_file):
             model_file.write_bytes(content)
@@ -192,6 +191,7 @@ def _replacing(*paths: Path) -> Iterator[list[Path]]:
 
     So a link is replaced and not written through, and nothing is changed if one cannot be written.
     """
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=paths[0].parent) as folder:
         made = [Path(folder, path.name) for path in paths]
         yield made

@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_classifier.errors import OutputError, RunError
-from mnist_classifier.learn.runs.files import MOST_EPOCHS, check_length, read_json
+from mnist_classifier.learn.runs.files import check_length, read_json
 from mnist_classifier.learn.training.checkpoints import FOLDER, Checkpoints
 
 if TYPE_CHECKING:
@@ -127,14 +127,17 @@ class Run:
                 raise ValueError("no such file")
             check_length(path)
             with path.open(newline="", encoding="utf-8") as file:
-                written = (row for row in csv.reader(file) if row)
-                names, *rows = [*islice(written, MOST_EPOCHS + 2)] or [[]]
-            if len(rows) > MOST_EPOCHS or any(len(row) != len(names) for row in rows):
-                raise ValueError(f"more than {MOST_EPOCHS:,} epochs, or rows that are not alike")
-            columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
-            if columns and not columns.keys() >= set(QUANTITIES):
-                raise ValueError(f"columns {', '.join(columns)[:60]}")
-            return {name: [float(value) for value in values] for name, values in columns.items()}
+                rows = filter(None, csv.reader(file))
+                names = next(rows, [])
+                columns: History = {name: [] for name in names}
+                if names and (len(columns) < len(names) or not columns.keys() >= set(QUANTITIES)):
+                    raise ValueError(f"columns {', '.join(names[:9])[:60]}")
+                for row in rows:
+                    if len(row) != len(names):
+                        raise ValueError("rows of different lengths")
+                    for name, value in zip(names, row, strict=True):
+                        columns[name].append(float(value))
+            return columns
         except (OSError, ValueError, csv.Error) as error:
             raise RunError(
                 f"{path} cannot be read ({error}); expected a row of numbers an epoch, "

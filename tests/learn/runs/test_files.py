@@ -145,7 +145,18 @@ def test_a_history_of_many_rows_or_columns_takes_no_more_memory_than_ours(run, t
         evaluate(run)
 
 
-@pytest.mark.parametrize("text", ["", "epoch,loss\n1,0.5\n", "epoch\n1,2,3\n", "a\n\0\n", "\xff"])
+TWICE = "epoch,loss,accuracy,val_loss,val_accuracy,loss\n1,1,1,1,1,1\n"
+
+
+def test_a_history_of_several_networks_may_have_more_epochs_than_one(run):
+    head, *_ = (run / "history.csv").read_text().splitlines()
+    (run / "history.csv").write_text(head + 50_000 * "\n12345,0.5,0.5,0.5,0.5" + "\n")
+    assert len(Run(run).load_history()["loss"]) == 50_000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "epoch,loss\n1,0.5\n", "epoch\n1,2,3\n", "a\n\0\n", "\xff", TWICE]
+)
 def test_a_damaged_history_is_refused(run, text):
     (run / "history.csv").write_text(text, "latin-1")
     with pytest.raises(RunError, match=r"history\.csv"):
@@ -220,7 +231,7 @@ def test_training_does_not_go_on_where_a_link_lies(run, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["config.json", "metrics.json", "history.csv"])
 def test_a_file_longer_than_any_of_ours_is_not_read(run, name):
-    os.truncate(run / name, 2**22 + 1)
+    os.truncate(run / name, 2**23 + 1)
     with asks_for_at_most(10**7), pytest.raises(RunError, match=f"{name} cannot be read"):
         evaluate(run)
 
