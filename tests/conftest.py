@@ -31,6 +31,8 @@ import pytest
 
 from tests.launcher import Launcher
 
+# The environment of JAX where what it compiles runs so seldom that to optimize it takes longer.
+UNOPTIMIZED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
 
@@ -136,5 +138,7 @@ def browser():
 @pytest.fixture(scope="session")
 def launcher():
     """Starts processes of the program with what learning needs loaded."""
-    with contextlib.closing(Launcher()) as launcher:
+    drawing = ("jinja2", "matplotlib.backends.backend_svg", "matplotlib.figure", "rich.progress")
+    science = ("scipy.optimize", "scipy.stats", "sklearn.metrics", "sklearn.model_selection")
+    with contextlib.closing(Launcher("keras", "tf2onnx", *drawing, *science)) as launcher:
         yield launcher

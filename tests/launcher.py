@@ -1,9 +1,10 @@
-"""New processes of the program in which the libraries of learning are loaded already.
+"""New processes of the program in which libraries are loaded already.
 
-To load them takes longer than to learn from a few images. A launcher loads them once, in a process
-that does nothing with them, and forks it for each process asked for. Such a process runs
-``python -m mnist_classifier`` from its first line on and ends as Python ends. What it has from the
-launcher are the libraries and the seed of hashes. Tests of these start Python themselves.
+To load them takes longer than to learn from a few images, or to answer a request. A launcher loads
+them once, in a process that does nothing with them, and forks it for each process asked for. Such a
+process runs ``python -m mnist_classifier`` from its first line on and ends as Python ends. What it
+has from the launcher are the libraries and the seed of hashes. Tests of these start Python
+themselves.
 """
 
 import contextlib
@@ -20,10 +21,6 @@ from pathlib import Path
 
 MODULE = ("-m", "mnist_classifier")
 PROGRAM = [sys.executable, *MODULE]
-LIBRARIES = (
-    *("jinja2", "keras", "matplotlib.figure", "matplotlib.backends.backend_svg", "rich.progress"),
-    *("scipy.optimize", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "tf2onnx"),
-)
 
 
 class Process:
@@ -73,7 +70,8 @@ class Process:
 class Launcher:
     """Starts processes of the program; the first begins the one with the libraries."""
 
-    def __init__(self):
+    def __init__(self, *libraries):
+        self._libraries = libraries
         self._control = self._server = None
 
     def start(self, *arguments, program=MODULE, stdout=None, stderr=None, cwd=None, **variables):
@@ -122,7 +120,7 @@ class Launcher:
         with other:
             number = other.fileno()
             self._server = subprocess.Popen(
-                [sys.executable, "-m", "tests.launcher", str(number)],
+                [sys.executable, "-m", "tests.launcher", str(number), *self._libraries],
                 stdout=subprocess.DEVNULL,
                 pass_fds=[number],
                 cwd=Path(__file__).parent.parent,
@@ -134,10 +132,10 @@ class Launcher:
             self._server.wait()
 
 
-def _forked(control):
+def _forked(control, libraries):
     """Load the libraries; return, in each process that is forked, Python's arguments."""
     gc.disable()
-    for name in LIBRARIES:
+    for name in libraries:
         __import__(name)
     gc.freeze()  # or a second of each process's end is spent on them
     gc.enable()
@@ -186,7 +184,7 @@ def _open_streams(encoding):
 
 
 if __name__ == "__main__":
-    sys.argv = _forked(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv = _forked(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
     if sys.argv[0] == "-m":
         del sys.argv[0]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -15,7 +15,7 @@ import pytest
 from mnist_classifier.learn.recipes import standard
 from mnist_classifier.learn.recipes.standard import DNN
 from mnist_images_classification import main
-from tests.conftest import ROOT, small_arrays, write_idx_folder
+from tests.conftest import ROOT, UNOPTIMIZED, small_arrays, write_idx_folder
 
 FIGURES = ["accuracy.png", "example.png", "loss.png"]
 REPORT = ["answers.npz", "metrics.json", "report.html"]
@@ -277,7 +277,7 @@ def test_every_back_end_learns_the_sample_and_needs_no_tensorflow(tmp_path, back
     subprocess.run(
         [sys.executable, "-c", program, "train", "-q", "--epochs", "4", "--output", output],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env={**os.environ, **UNOPTIMIZED, "KERAS_BACKEND": backend},
         check=True,
     )
     assert load(output, "metrics.json")["test_accuracy"] > 0.92

@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import pickle
 import random
@@ -26,21 +27,33 @@ def quick(**settings):
     return DigitClassifier(**{"epochs": 3, "batch_size": 20, "random_state": 0, **settings})
 
 
+@contextlib.contextmanager
+def untraced():
+    """Let networks compiled inside run eagerly: to trace a step or two takes longer than they."""
+    with pytest.MonkeyPatch.context() as patch:
+        eager = functools.partialmethod(keras.Model.compile, run_eagerly=True)
+        patch.setattr(keras.Model, "compile", eager)
+        yield
+
+
+def learned_once(X, y):
+    """Return a classifier that has learned images in two steps."""
+    with untraced():
+        return quick(epochs=1, batch_size=100).fit(X, y)
+
+
 @pytest.fixture(scope="module")
 def once(images):
-    """A classifier that has learned the images' bytes for an epoch; not to be changed."""
-    return quick(epochs=1).fit(*images)
+    """A classifier that has learned the images' bytes in two steps; not to be changed."""
+    return learned_once(*images)
 
 
 @pytest.mark.slow
-def test_scikit_learns_own_checks(monkeypatch):
+def test_scikit_learns_own_checks():
     # Skipped where scikit-learn skips it: array API input, unless SCIPY_ARRAY_API is set.
-    # Eager: most of these fifty trainings have a step or two, and to trace one takes longer. The
-    # tests below train as users do.
-    untraced = functools.partialmethod(keras.Model.compile, run_eagerly=True)
-    monkeypatch.setattr(keras.Model, "compile", untraced)
     classifier = DigitClassifier(epochs=1, batch_size=100, random_state=0)
-    results = check_estimator(classifier, on_skip=None, on_fail=None)
+    with untraced():  # most of these fifty trainings have a step or two
+        results = check_estimator(classifier, on_skip=None, on_fail=None)
     assert [result["check_name"] for result in results if result["status"] == "failed"] == []
     skipped = {result["check_name"] for result in results if result["status"] == "skipped"}
     assert skipped <= {"check_array_api_input"}
@@ -65,7 +78,7 @@ def test_bytes_and_shares_of_them_mean_the_same(images, once):
     X, y = images
     np.testing.assert_allclose(
         once.predict_proba(X),
-        quick(epochs=1).fit(X / np.float32(255), y).predict_proba(X / np.float32(255)),
+        learned_once(X / np.float32(255), y).predict_proba(X / np.float32(255)),
         atol=1e-6,
     )
 
@@ -75,7 +88,7 @@ def test_bytes_of_any_type_and_shape_are_the_same_bytes(images, once, kind):
     X, y = images
     forms = {"nested": X.astype(int).tolist(), "images": X.reshape(-1, 28, 28).astype(int)}
     given = forms[kind] if kind in forms else X.astype(kind)
-    other = quick(epochs=1).fit(given, y)
+    other = learned_once(given, y)
     assert other.scale_ == 255
     expected = once.predict_proba(X)
     np.testing.assert_array_equal(other.predict_proba(given), expected)
@@ -89,7 +102,7 @@ def test_bytes_of_any_type_and_shape_are_the_same_bytes(images, once, kind):
 def test_what_is_no_bytes_is_taken_as_it_is(images, highest):
     X, y = images
     values = np.where(X > 100, highest, 0)
-    assert quick(epochs=1).fit(values, y).scale_ == 1
+    assert learned_once(values, y).scale_ == 1
 
 
 def test_the_samples_own_images_are_learned_as_they_come(sample):

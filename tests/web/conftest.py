@@ -1,11 +1,9 @@
 """A service as a process of its own, on a free port."""
 
+import contextlib
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from urllib.parse import urlsplit
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT, write_idx_folder
+from tests.launcher import Launcher
 from tests.read.drawing import png, write
 
 
@@ -26,16 +25,16 @@ def until(condition):
             pytest.fail("it does not happen")
 
 
+@pytest.fixture(scope="session")
+def launcher():
+    """Starts processes of the program with what serving needs loaded."""
+    with contextlib.closing(Launcher("numpy", "fastapi", "uvicorn")) as launcher:
+        yield launcher
+
+
 class Service:
-    def __init__(self, *arguments, port=0, environment=None):
-        command = [sys.executable, "-m", "mnist_classifier", "serve", "--port", str(port)]
-        self.process = subprocess.Popen(
-            [*command, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(environment or {})},
-        )
+    def __init__(self, launcher, *arguments, port=0):
+        self.process = launcher.start("serve", "--port", port, *arguments)
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(self.process.communicate()[1])
@@ -50,26 +49,27 @@ class Service:
         """End the service; return its exit code and what it wrote to standard error."""
         self.client.close()
         self.process.send_signal(with_signal)
-        _, errors = self.process.communicate(timeout=30)
+        self.process.wait(timeout=30)
+        _, errors = self.process.communicate()
         return self.process.returncode, errors
 
 
 @pytest.fixture(scope="session")
-def service():
+def service(launcher):
     """One service for all tests that do it no harm; that is checked at the end."""
-    running = Service()
+    running = Service(launcher)
     yield running
     assert running.client.get("/healthz").status_code == 200
     assert running.stop() == (0, "")
 
 
 @pytest.fixture
-def serve():
+def serve(launcher):
     """Start services with settings of their own."""
     running = []
 
     def start(*arguments, **options):
-        running.append(Service(*arguments, **options))
+        running.append(Service(launcher, *arguments, **options))
         return running[-1]
 
     yield start

@@ -168,7 +168,7 @@ def test_headers_without_end_are_refused(serve):
     assert service.client.get("/healthz").status_code == 200
 
 
-def test_mistakes_at_the_start_are_one_line_and_exit_code_2(serve, tmp_path):
+def test_mistakes_at_the_start_are_one_line_and_exit_code_2(launcher, serve, tmp_path):
     port = str(serve().port)
     for arguments, says in (
         (["--port", port], f"cannot listen on 127.0.0.1, port {port}"),
@@ -178,11 +178,7 @@ def test_mistakes_at_the_start_are_one_line_and_exit_code_2(serve, tmp_path):
         (["--cors-origin", "example.org"], "cors_origins has 'example.org'"),
         (["--timeout", "0"], "timeout is 0.0; expected seconds"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "mnist_classifier", "serve", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-        )
+        done = launcher.run("serve", *arguments)
         assert done.returncode == 2, arguments
         assert says in done.stderr
         assert done.stderr.count("\n") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -68,6 +69,28 @@ def render(template: str, run: RunFacts, drawings: Mapping[str, str], **shown: A
         drawings: SVG elements by name; loss and accuracy over the epochs are added.
         shown: What else the template names.
     """
+    curves = {}
+    for quantity in ("loss", "accuracy"):
+        training, validation = run.history.get(quantity, []), run.history.get(f"val_{quantity}", [])
+        best = run.metrics.get("best_epoch")
+        figure = figures.history_figure(training, validation, quantity, "", None, best, run.loss)
+        figure.set_size_inches(4.8, 3.8)  # two side by side
+        curves[quantity] = figures.svg(figure)
+    return _templates().get_template(template).render(
+        ranked=lambda row: sorted(((p, i) for i, p in enumerate(row)), reverse=True)[:3],
+        run=run.name,
+        config=run.config,
+        metrics=run.metrics,
+        drawings={**curves, **drawings},
+        source=run.source,
+        command=run.command,
+        **shown,
+    )
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """Return what compiles the templates, each once."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mnist_classifier.learn.evaluation", "templates"),
         autoescape=True,
@@ -78,23 +101,7 @@ def render(template: str, run: RunFacts, drawings: Mapping[str, str], **shown: A
     environment.filters["percent"] = lambda share, digits=2: f"{100 * share:.{digits}f} %"
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.filters["picture"] = picture
-    curves = {}
-    for quantity in ("loss", "accuracy"):
-        training, validation = run.history.get(quantity, []), run.history.get(f"val_{quantity}", [])
-        best = run.metrics.get("best_epoch")
-        figure = figures.history_figure(training, validation, quantity, "", None, best, run.loss)
-        figure.set_size_inches(4.8, 3.8)  # two side by side
-        curves[quantity] = figures.svg(figure)
-    return environment.get_template(template).render(
-        ranked=lambda row: sorted(((p, i) for i, p in enumerate(row)), reverse=True)[:3],
-        run=run.name,
-        config=run.config,
-        metrics=run.metrics,
-        drawings={**curves, **drawings},
-        source=run.source,
-        command=run.command,
-        **shown,
-    )
+    return environment
 
 
 def picture(image: Images) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT, UNOPTIMIZED
+
 pytest.importorskip("jax")
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def found(tmp_path_factory):
             tmp_path_factory.mktemp("device") / "run",
         ],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **UNOPTIMIZED, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
