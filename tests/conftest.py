@@ -29,12 +29,19 @@ gc.disable()
 import numpy as np
 import pytest
 
-from tests.launcher import Launcher
+from tests.launcher import FOLDER, Launcher, launchers
 
 # The environment of JAX where what it compiles runs so seldom that to optimize it takes longer.
 UNOPTIMIZED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("MNIST_SHARED", ROOT.parent / "shared"))
+
+
+def pytest_configure(config):
+    if FOLDER not in os.environ:  # as it is in pytest's workers, which share the launchers
+        opened = contextlib.ExitStack()
+        opened.enter_context(launchers())
+        config.add_cleanup(opened.close)
 
 
 def pytest_collection_modifyitems(items):
@@ -138,7 +145,4 @@ def browser():
 @pytest.fixture(scope="session")
 def launcher():
     """Starts processes of the program with what learning needs loaded."""
-    drawing = ("jinja2", "matplotlib.backends.backend_svg", "matplotlib.figure", "rich.progress")
-    science = ("scipy.optimize", "scipy.stats", "sklearn.metrics", "sklearn.model_selection")
-    with contextlib.closing(Launcher("keras", "tf2onnx", *drawing, *science)) as launcher:
-        yield launcher
+    return Launcher("learning")

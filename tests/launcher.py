@@ -1,17 +1,19 @@
 """New processes of the program in which libraries are loaded already.
 
-To load them takes longer than to learn from a few images, or to answer a request. A launcher loads
-them once, in a process that does nothing with them, and forks it for each process asked for. Such a
-process runs ``python -m mnist_classifier`` from its first line on and ends as Python ends. What it
-has from the launcher are the libraries and the seed of hashes. Tests of these start Python
-themselves.
+To load them takes longer than to learn from a few images, or to answer a request. They are loaded
+once, when first asked for, in a process that does nothing with them and serves all of pytest's
+workers. It is forked for each process asked for, which runs ``python -m mnist_classifier`` from its
+first line on and ends as Python ends. What such a process has from it are the libraries and the
+seed of hashes. Tests of these start Python themselves.
 """
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -21,6 +23,15 @@ from pathlib import Path
 
 MODULE = ("-m", "mnist_classifier")
 PROGRAM = [sys.executable, *MODULE]
+FOLDER = "MNIST_LAUNCHERS"  # the variable that names where launchers listen
+LIBRARIES = {
+    "learning": (
+        *("jinja2", "keras", "matplotlib.backends.backend_svg", "matplotlib.figure"),
+        *("rich.progress", "scipy.optimize", "scipy.stats", "sklearn.metrics"),
+        *("sklearn.model_selection", "tf2onnx"),
+    ),
+    "serving": ("fastapi", "numpy", "uvicorn"),
+}
 
 
 class Process:
@@ -68,11 +79,10 @@ class Process:
 
 
 class Launcher:
-    """Starts processes of the program; the first begins the one with the libraries."""
+    """Starts processes of the program with some libraries loaded."""
 
-    def __init__(self, *libraries):
-        self._libraries = libraries
-        self._control = self._server = None
+    def __init__(self, libraries):
+        self._path = Path(os.environ[FOLDER]) / libraries
 
     def start(self, *arguments, program=MODULE, stdout=None, stderr=None, cwd=None, **variables):
         """Start a program with arguments, and environment variables besides those of the tests.
@@ -88,8 +98,6 @@ class Launcher:
             streams = {"stdout": stdout or subprocess.PIPE, "stderr": stderr or subprocess.PIPE}
             command = [sys.executable, *arguments]
             return subprocess.Popen(command, **streams, cwd=cwd, env=environment, text=True)
-        if self._server is None:
-            self._begin()
         asked = {"arguments": arguments, "environment": environment, "cwd": str(cwd or Path.cwd())}
         out = errors = None
         with contextlib.ExitStack() as opened:
@@ -103,11 +111,12 @@ class Launcher:
                 stderr = stdout
             ending, other = socket.socketpair()
             files = [nowhere, stdout, stderr, opened.enter_context(other)]
-            socket.send_fds(
-                self._control, [json.dumps(asked).encode()], [file.fileno() for file in files]
-            )
-            pid = int(ending.recv(100))
-        return Process(pid, ending, out, errors)
+            server = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            server.connect(str(self._path))
+            socket.send_fds(server, [json.dumps(asked).encode()], [file.fileno() for file in files])
+        if not (pid := ending.recv(100)):
+            raise RuntimeError(self._path.with_suffix(".log").read_text())
+        return Process(int(pid), ending, out, errors)
 
     def run(self, *arguments, **options):
         """Start a process and wait for its end."""
@@ -115,43 +124,54 @@ class Launcher:
         written = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, *written)
 
-    def _begin(self):
-        self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            number = other.fileno()
-            self._server = subprocess.Popen(
-                [sys.executable, "-m", "tests.launcher", str(number), *self._libraries],
-                stdout=subprocess.DEVNULL,
-                pass_fds=[number],
-                cwd=Path(__file__).parent.parent,
-            )
 
-    def close(self):
-        if self._server is not None:
-            self._control.close()
-            self._server.wait()
+@contextlib.contextmanager
+def launchers():
+    """Let `Launcher` work inside, in this process and in all that it starts."""
+    with contextlib.ExitStack() as opened:
+        folder = opened.enter_context(tempfile.TemporaryDirectory())
+        for name in LIBRARIES if sys.platform == "linux" else ():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(str(Path(folder, name)))
+                listener.listen()
+                server = subprocess.Popen(
+                    [sys.executable, "-m", "tests.launcher", name, str(listener.fileno())],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=opened.enter_context(Path(folder, f"{name}.log").open("w")),
+                    pass_fds=[listener.fileno()],
+                    cwd=Path(__file__).parent.parent,
+                )
+            opened.callback(server.communicate)
+        os.environ[FOLDER] = folder
+        yield
 
 
-def _forked(control, libraries):
-    """Load the libraries; return, in each process that is forked, Python's arguments."""
-    gc.disable()
-    for name in libraries:
-        __import__(name)
-    gc.freeze()  # or a second of each process's end is spent on them
-    gc.enable()
+def _forked(listener, libraries):
+    """Load the libraries once asked; return, in each process that is forked, Python's arguments.
+
+    The end of standard input ends this process.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()
     while True:
-        message, files, _, _ = socket.recv_fds(control, 1 << 20, 4)
+        if 0 in select.select([0, listener], [], [])[0]:
+            os._exit(0)
+        for name in libraries:
+            importlib.import_module(name)
+        gc.freeze()  # or a second of each process's end is spent on them
+        connection, _ = listener.accept()
+        with connection:
+            message, files, _, _ = socket.recv_fds(connection, 1 << 20, 4)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:  # those that have ended
                 pass
-        if not message:
-            os._exit(0)
         if os.fork() == 0:
             break
         for file in files:
             os.close(file)
-    control.close()
+    listener.close()
+    gc.enable()
     *streams, ending = files
     _fork_watched(socket.socket(fileno=ending))
     asked = json.loads(message)
@@ -184,7 +204,7 @@ def _open_streams(encoding):
 
 
 if __name__ == "__main__":
-    sys.argv = _forked(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    sys.argv = _forked(socket.socket(fileno=int(sys.argv[2])), LIBRARIES[sys.argv[1]])
     if sys.argv[0] == "-m":
         del sys.argv[0]
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

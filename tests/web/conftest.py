@@ -1,6 +1,5 @@
 """A service as a process of its own, on a free port."""
 
-import contextlib
 import json
 import signal
 import socket
@@ -28,8 +27,7 @@ def until(condition):
 @pytest.fixture(scope="session")
 def launcher():
     """Starts processes of the program with what serving needs loaded."""
-    with contextlib.closing(Launcher("numpy", "fastapi", "uvicorn")) as launcher:
-        yield launcher
+    return Launcher("serving")
 
 
 class Service:
