@@ -76,19 +76,16 @@ def render(template: str, run: RunFacts, drawings: Mapping[str, str], **shown: A
         figure = figures.history_figure(training, validation, quantity, "", None, best, run.loss)
         figure.set_size_inches(4.8, 3.8)  # two side by side
         curves[quantity] = figures.svg(figure)
-    return (
-        _templates()
-        .get_template(template)
-        .render(
-            ranked=lambda row: sorted(((p, i) for i, p in enumerate(row)), reverse=True)[:3],
-            run=run.name,
-            config=run.config,
-            metrics=run.metrics,
-            drawings={**curves, **drawings},
-            source=run.source,
-            command=run.command,
-            **shown,
-        )
+    page = _templates().get_template(template)
+    return page.render(
+        ranked=lambda row: sorted(((p, i) for i, p in enumerate(row)), reverse=True)[:3],
+        run=run.name,
+        config=run.config,
+        metrics=run.metrics,
+        drawings={**curves, **drawings},
+        source=run.source,
+        command=run.command,
+        **shown,
     )
 
 

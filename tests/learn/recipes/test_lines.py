@@ -120,9 +120,9 @@ def test_the_digit_error_rate(text, truth, rate):
 
 @pytest.mark.slow
 def test_trained_judged_and_exported(tmp_path, monkeypatch):
-    monkeypatch.setattr(tasks, "TEST_LINES", 100)
-    monkeypatch.setattr(tasks, "VALIDATION_LINES", 50)
-    monkeypatch.setattr(export_lines, "CALIBRATION_LINES", 50)
+    monkeypatch.setattr(tasks, "TEST_LINES", 40)
+    monkeypatch.setattr(tasks, "VALIDATION_LINES", 20)
+    monkeypatch.setattr(export_lines, "CALIBRATION_LINES", 20)
     few = replace(LINES, lines=64, validation_lines=16)
     monkeypatch.setattr(lines_recipe, "LINES", few)
     folder, run = write_idx_folder(tmp_path / "images", small_arrays(train=280)), tmp_path / "run"
