@@ -1,5 +1,6 @@
 """Output that cannot show every character, is full, closed or not read to its end."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -72,33 +73,42 @@ def test_an_error_is_its_line_even_if_output_is_full(launcher, full):
     assert done.stderr.count("\n") == 1
 
 
-def training(folder, output):
-    return ["train", "--no-show", "--epochs", "1", "--data-dir", folder, "--output", output]
+def training(folder, *output):
+    return ["train", "--no-show", "--epochs", "1", "--data-dir", folder, *output]
 
 
-def check_saved(done, output, code):
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert sorted(path.name for path in output.iterdir()) == FILES
+def check_saved(code, errors, expected, folder):
+    assert code == expected, errors
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
-@pytest.mark.parametrize("reader", ["true", "cat"])
-def test_a_training_is_saved_whoever_reads_its_output(launcher, small_dir, tmp_path, reader):
-    output = tmp_path / "run"
-    with subprocess.Popen([reader], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as other:
-        started = launcher.start(*training(small_dir, output), stdout=other.stdin, **ASCII)
-        other.stdin.close()
-        _, errors = started.communicate()
-    check_saved(subprocess.CompletedProcess([], started.returncode, None, errors), output, 0)
+def test_trainings_of_one_second_do_not_meet_and_are_saved_whoever_reads_their_output(
+    launcher, small_dir, tmp_path
+):
+    started = []
+    with contextlib.ExitStack() as opened:
+        for reader in ("true", "cat"):
+            other = opened.enter_context(
+                subprocess.Popen([reader], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            )
+            command = training(small_dir)
+            started.append(launcher.start(*command, stdout=other.stdin, cwd=tmp_path, **ASCII))
+            other.stdin.close()
+        ended = [(process, process.communicate()[1]) for process in started]
+    runs = list((tmp_path / "runs").iterdir())
+    for (process, errors), folder in zip(ended, runs, strict=True):
+        check_saved(process.returncode, errors, 0, folder)
 
 
 def test_a_training_is_saved_even_if_output_is_full(launcher, small_dir, tmp_path, full):
     output = tmp_path / "run"
-    done = launcher.run(*training(small_dir, output), stdout=full, **ASCII)
-    check_saved(done, output, 2)
+    done = launcher.run(*training(small_dir, "--output", output), stdout=full, **ASCII)
+    check_saved(done.returncode, done.stderr, 2, output)
 
 
 def test_a_training_is_saved_even_if_nothing_is_open(small_dir, tmp_path):
     output = tmp_path / "run"
-    command = shlex.join(map(str, training(small_dir, output)))
-    check_saved(shell(f"mnist {command} <&- >&- 2>&-", **ASCII), output, 2)
+    command = shlex.join(map(str, training(small_dir, "--output", output)))
+    done = shell(f"mnist {command} <&- >&- 2>&-", **ASCII)
+    check_saved(done.returncode, done.stderr, 2, output)

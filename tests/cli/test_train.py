@@ -214,17 +214,6 @@ def test_the_environment_names_the_folder_too_and_quiet_prints_the_result_alone(
     assert lines == ["Test loss", "Test accuracy", "Random", "Saved in"]
 
 
-def test_two_runs_of_one_second_do_not_meet(launcher, small_dir, tmp_path):
-    arguments = ("train", "-q", "--epochs", 1, "--data-dir", small_dir)
-    started = [launcher.start(*arguments, cwd=tmp_path) for _ in range(2)]
-    for process in started:
-        process.communicate()
-    assert [process.returncode for process in started] == [0, 0]
-    runs = list((tmp_path / "runs").iterdir())
-    assert len(runs) == 2
-    assert all(sorted(path.name for path in run.iterdir()) == FILES for run in runs)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_saves_what_was_learned(launcher, small_dir, tmp_path):
     output = tmp_path / "run"
