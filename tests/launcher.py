@@ -146,6 +146,7 @@ def launchers():
                 )
             opened.callback(server.communicate)
         os.environ[FOLDER] = folder
+        opened.callback(os.environ.pop, FOLDER)
         yield
 
 

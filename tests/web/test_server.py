@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from mnist_classifier.web.settings import ServiceSettings
+from tests.launcher import PROGRAM
 from tests.read.drawing import png, write
 
 PICTURE = png(write("42"))
@@ -140,6 +141,20 @@ def test_a_fault_is_an_answer_of_the_same_shape_and_the_service_lives(monkeypatc
 
 def test_sigterm_while_it_starts_ends_it_too(serve):
     assert serve().stop() == (0, "")
+
+
+def test_it_serves_in_a_python_of_its_own_too():
+    started = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url = started.stdout.readline().split()[0]
+    assert httpx.get(f"{url}/healthz", timeout=20).status_code == 200
+    started.terminate()
+    _, errors = started.communicate(timeout=30)
+    assert (started.returncode, errors) == (0, "")
 
 
 def test_the_numbers_of_all_workers_are_counted(serve):
