@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 MODULE = ("-m", "mnist_classifier")
@@ -65,7 +66,15 @@ class Process:
         with contextlib.ExitStack() as opened:
             written = errors = None
             if self.stdout:
-                written = opened.enter_context(self.stdout).read()
+                read = []
+                reader = threading.Thread(target=lambda: read.append(self.stdout.read()))
+                reader.daemon = True
+                reader.start()
+                reader.join(timeout)
+                if reader.is_alive():
+                    raise subprocess.TimeoutExpired(PROGRAM, timeout)
+                (written,) = read
+                opened.enter_context(self.stdout)
             self.wait(timeout)
             if self._stderr:
                 opened.enter_context(self._stderr).seek(0)

@@ -47,8 +47,7 @@ class Service:
         """End the service; return its exit code and what it wrote to standard error."""
         self.client.close()
         self.process.send_signal(with_signal)
-        self.process.wait(timeout=30)
-        _, errors = self.process.communicate()
+        _, errors = self.process.communicate(timeout=30)
         return self.process.returncode, errors
 
 
